@@ -1,0 +1,36 @@
+"""The one door to time and chance.
+
+Decisions take `now` as a parameter so that tests and the simulator can own time. Everything that
+really needs a clock or a random number asks here; ruff bans the standard ways elsewhere.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from datetime import UTC, datetime
+
+_random = random.Random(secrets.randbits(64))  # noqa: S311 - jitter, not a secret
+
+
+def now() -> datetime:
+    """The wall clock, timezone-aware UTC."""
+    return datetime.now(UTC)
+
+
+def monotonic() -> float:
+    """Seconds on a clock that never steps; only differences mean anything."""
+    return time.monotonic()
+
+
+def jitter(base_s: float, fraction: float) -> float:
+    """`base_s` moved by at most ±`fraction` of itself, in seconds."""
+    return base_s * (1 + _random.uniform(-fraction, fraction))
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """UTC RFC 3339 with milliseconds and `Z`, the form of every time in the API."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,274 @@
+"""The only door to Docker for commands: fixed verbs on names the hub's own registry gave.
+
+Every call is blocking and bounded by an explicit timeout; `controller.engine.pool` runs them off
+the event loop. Names are checked here once more, because a name with a slash reaches another
+endpoint of the engine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, cast
+
+import docker
+from docker.types import IPAMConfig, IPAMPool
+from docker.utils import kwargs_from_env
+
+from controller.engine import create as creation
+from controller.engine.inspect import LABEL_ONEOFF, LABEL_PROJECT, container
+from controller.engine.mapping import ImageMissingError, mapped_errors
+from controller.errors import EngineConflictError, EngineError, EngineNotFoundError
+from controller.model.observation import ContainerObs, State
+from controller.model.spec import ContainerSpec, NetworkSpec, VolumeSpec
+
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
+_CALL_TIMEOUT_S = 30
+_PING_TIMEOUT_S = 2
+
+
+def checked(name: str) -> str:
+    """The name, if the engine can only read it as a name. Raises EngineError otherwise."""
+    if not _NAME.match(name):
+        raise EngineError(f"{name!r} is not a container, network or volume name")
+    return name
+
+
+class DockerEngine:
+    """A blocking connection to one engine. Thread-safe as docker-py's session pool is."""
+
+    def __init__(self, base_url: str | None = None, *, pool_size: int = 16):
+        self._base_url = base_url
+        self._pool_size = pool_size
+        self._lock = threading.Lock()
+        self._clients: dict[int, docker.APIClient] = {}
+
+    @property
+    def api(self) -> docker.APIClient:
+        """docker-py's client, for the other modules of this folder."""
+        return self._client(_CALL_TIMEOUT_S)
+
+    def _client(self, timeout_s: int) -> docker.APIClient:
+        """The client with this read timeout, made at first use: the engine may come later."""
+        with self._lock:
+            if timeout_s not in self._clients:
+                options: dict[str, Any] = {} if self._base_url else kwargs_from_env()
+                options.setdefault("base_url", self._base_url)
+                with mapped_errors("connecting to the engine"):
+                    self._clients[timeout_s] = docker.APIClient(
+                        **options,
+                        version="auto",
+                        timeout=timeout_s,
+                        max_pool_size=self._pool_size,
+                    )
+            return self._clients[timeout_s]
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+
+    def ping(self) -> bool:
+        """True when the engine answers within 2 s. Raises EngineUnreachableError."""
+        client = self._client(_PING_TIMEOUT_S)
+        with mapped_errors("asking the engine for a sign of life"):
+            return bool(client.ping())
+
+    def list_containers(self, project: str, running_only: bool = False) -> list[ContainerObs]:
+        """Every container of a compose project (one-offs left out), inspected."""
+        return list(self._inspected(project, running_only))
+
+    def _inspected(self, project: str, running_only: bool) -> Iterator[ContainerObs]:
+        with mapped_errors(f"listing the containers of {project}"):
+            rows = self.api.containers(
+                all=not running_only, filters={"label": f"{LABEL_PROJECT}={project}"}
+            )
+        for row in rows:
+            if (row.get("Labels") or {}).get(LABEL_ONEOFF) == "True":
+                continue
+            # A container may go between the list and the look; then it is simply not there.
+            with contextlib.suppress(EngineNotFoundError):
+                yield self.inspect(row["Id"])
+
+    def inspect(self, container_id: str) -> ContainerObs:
+        """One container. Raises EngineNotFoundError when it is gone."""
+        with mapped_errors("inspecting a container"):
+            raw = self.api.inspect_container(checked(container_id))
+        return container(raw)
+
+    def container_labels(self, name: str) -> dict[str, str] | None:
+        """Labels of a container by name, None where there is none."""
+        try:
+            with mapped_errors(f"inspecting {name}"):
+                raw = self.api.inspect_container(checked(name))
+        except EngineNotFoundError:
+            return None
+        return dict(raw["Config"].get("Labels") or {})
+
+    def networks(self) -> frozenset[str]:
+        """Names of every network on this machine."""
+        with mapped_errors("listing networks"):
+            return frozenset(n["Name"] for n in self.api.networks())
+
+    def volumes(self) -> frozenset[str]:
+        """Names of every volume on this machine."""
+        with mapped_errors("listing volumes"):
+            return frozenset(v["Name"] for v in (self.api.volumes().get("Volumes") or ()))
+
+    def image_ids(self, references: Iterable[str]) -> dict[str, str]:
+        """The id of each image that is here; absent references are left out."""
+        found = {}
+        for reference in set(references):
+            try:
+                with mapped_errors(f"looking for the image {reference}"):
+                    found[reference] = self._image_id(reference)
+            except EngineNotFoundError:
+                continue
+        return found
+
+    def _image_id(self, reference: str) -> str:
+        inspect = cast(Callable[[str], dict[str, str]], self.api.inspect_image)
+        return inspect(reference)["Id"]
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Create (not start) the container and put it on all its networks; its id.
+
+        Raises ImageMissingError, EngineConflictError (the name is taken), EngineError. Where a
+        second network fails, the half-made container is removed again.
+        """
+        checked(spec.name)
+        image_id = self.image_ids([spec.image]).get(spec.image)
+        if image_id is None:
+            raise ImageMissingError(spec.image)
+        networks = creation.networks_in_order(spec)
+        with mapped_errors(f"creating {spec.name}"):
+            networking = None
+            if networks:
+                first = self.api.create_endpoint_config(**creation.endpoint(spec, networks[0]))
+                networking = cast(Any, {"EndpointsConfig": {networks[0]: first}})
+            made = self.api.create_container(
+                **creation.container_config(spec, image_id),
+                host_config=self.api.create_host_config(**creation.host_config(spec)),
+                networking_config=networking,
+            )
+        container_id = cast(str, made["Id"])
+        try:
+            for network in networks[1:]:
+                with mapped_errors(f"connecting {spec.name} to {network}"):
+                    self.api.connect_container_to_network(
+                        container_id, network, **creation.endpoint(spec, network)
+                    )
+        except EngineError:
+            self.remove(container_id, force=True)
+            raise
+        return container_id
+
+    def start(self, container_id: str) -> None:
+        """Start it. Raises PortTakenError, BadCommandError, EngineNotFoundError, EngineError."""
+        with mapped_errors("starting the container"):
+            self.api.start(checked(container_id))
+
+    def stop(self, container_id: str, grace_s: float) -> None:
+        """SIGTERM (or the stop signal), then SIGKILL after `grace_s`; returns when it is over."""
+        with mapped_errors("stopping the container"):
+            # docker-py waits for the grace beyond its own read timeout.
+            self.api.stop(checked(container_id), timeout=max(0, round(grace_s)))
+
+    def kill(self, container_id: str, signal: str = "SIGKILL") -> None:
+        with mapped_errors("killing the container"):
+            self.api.kill(checked(container_id), signal=signal)
+
+    def remove(self, container_id: str, *, force: bool = False) -> None:
+        """Remove the container, keeping named volumes. Already gone or going is success."""
+        try:
+            with mapped_errors("removing the container"):
+                self.api.remove_container(checked(container_id), force=force)
+        except EngineNotFoundError:
+            return
+        except EngineConflictError as error:
+            if "already in progress" not in error.detail:
+                raise
+
+    def rename(self, container_id: str, name: str) -> None:
+        with mapped_errors(f"renaming a container to {name}"):
+            self.api.rename(checked(container_id), checked(name))
+
+    def ensure_network(self, spec: NetworkSpec) -> None:
+        """Make the network unless it is there. Raises EngineNotFoundError if external and not."""
+        with mapped_errors(f"looking for the network {spec.name}"):
+            if any(n["Name"] == spec.name for n in self.api.networks(names=[spec.name])):
+                return
+        if spec.external:
+            raise EngineNotFoundError(
+                f"the external network {spec.name} does not exist",
+                remedy=f"Create it: `docker network create {spec.name}`.",
+            )
+        with mapped_errors(f"creating the network {spec.name}"):
+            self.api.create_network(
+                checked(spec.name),
+                driver=spec.driver or "bridge",
+                options=dict(spec.driver_opts) or None,
+                internal=spec.internal,
+                attachable=spec.attachable,
+                enable_ipv6=spec.enable_ipv6,
+                ipam=_ipam(spec),
+                labels=dict(spec.labels),
+                check_duplicate=True,
+            )
+
+    def ensure_volume(self, spec: VolumeSpec) -> None:
+        """Make the volume unless it is there. Raises EngineNotFoundError if external and not."""
+        if spec.external:
+            if spec.name not in self.volumes():
+                raise EngineNotFoundError(
+                    f"the external volume {spec.name} does not exist",
+                    remedy=f"Create it: `docker volume create {spec.name}`.",
+                )
+            return
+        with mapped_errors(f"creating the volume {spec.name}"):
+            self.api.create_volume(
+                checked(spec.name),
+                driver=spec.driver or None,
+                driver_opts=dict(spec.driver_opts) or None,
+                labels=dict(spec.labels),
+            )
+
+    def remove_network(self, name: str) -> None:
+        """Remove a network; already gone is success."""
+        with contextlib.suppress(EngineNotFoundError), mapped_errors(f"removing {name}"):
+            self.api.remove_network(checked(name))
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume and its data; already gone is success."""
+        with contextlib.suppress(EngineNotFoundError), mapped_errors(f"removing {name}"):
+            self.api.remove_volume(checked(name))
+
+    def log_tail(self, container_id: str, lines: int) -> str:
+        """The last lines of output, both streams, as text."""
+        with mapped_errors("reading the container's output"):
+            raw = self.api.logs(checked(container_id), tail=lines, stdout=True, stderr=True)
+        return bytes(raw).decode("utf-8", "replace")
+
+    def project_containers(self, project: str) -> list[tuple[str, str, State]]:
+        """(id, name, state) of every container of the project, one-offs too; cheap."""
+        with mapped_errors(f"listing the containers of {project}"):
+            rows = self.api.containers(all=True, filters={"label": f"{LABEL_PROJECT}={project}"})
+        return [(r["Id"], r["Names"][0].lstrip("/"), State(r["State"])) for r in rows]
+
+    def info(self) -> dict[str, Any]:
+        """The engine's own description (`GET /info`)."""
+        with mapped_errors("asking the engine about itself"):
+            return self.api.info()
+
+
+def _ipam(spec: NetworkSpec) -> IPAMConfig | None:
+    if not spec.ipam_driver and not spec.ipam_config:
+        return None
+    pools = [
+        IPAMPool(
+            subnet=pool.get("subnet"), gateway=pool.get("gateway"), iprange=pool.get("ip_range")
+        )
+        for pool in map(dict, spec.ipam_config)
+    ]
+    return IPAMConfig(driver=spec.ipam_driver or "default", pool_configs=pools)

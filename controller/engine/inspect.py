@@ -1,0 +1,82 @@
+"""Reads the engine's JSON into observations; pure, so that recorded answers can test it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from controller.model.observation import ContainerObs, State
+
+LABEL_PROJECT = "com.docker.compose.project"
+LABEL_SERVICE = "com.docker.compose.service"
+LABEL_NUMBER = "com.docker.compose.container-number"
+LABEL_HASH = "com.docker.compose.config-hash"
+LABEL_ONEOFF = "com.docker.compose.oneoff"
+
+_FRACTION = re.compile(r"\.(\d+)")
+
+
+def moment(stamp: str | None) -> datetime | None:
+    """An engine time stamp (nanoseconds, Go's zero time for "never") as aware UTC."""
+    if not stamp or stamp.startswith("0001-"):
+        return None
+    trimmed = _FRACTION.sub(lambda m: "." + m.group(1)[:6].ljust(6, "0"), stamp)
+    return datetime.fromisoformat(trimmed.replace("Z", "+00:00")).astimezone(UTC)
+
+
+def _ports(raw: Mapping[str, Any] | None) -> dict[str, tuple[tuple[str, int], ...]]:
+    found: dict[str, tuple[tuple[str, int], ...]] = {}
+    for target, bindings in (raw or {}).items():
+        published = tuple(
+            (b.get("HostIp") or "0.0.0.0", int(b["HostPort"]))  # noqa: S104 - reported, not bound
+            for b in bindings or ()
+            if b.get("HostPort")
+        )
+        if published:
+            found[target] = published
+    return found
+
+
+def _anonymous(mounts: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (mount["Destination"], mount["Name"])
+        for mount in mounts
+        if mount.get("Type") == "volume" and re.fullmatch(r"[0-9a-f]{64}", mount.get("Name", ""))
+    )
+
+
+def container(raw: Mapping[str, Any]) -> ContainerObs:
+    """One `GET /containers/{id}/json` answer. Raises KeyError if it is not one."""
+    state, config = raw["State"], raw["Config"]
+    labels: Mapping[str, str] = config.get("Labels") or {}
+    network = raw.get("NetworkSettings") or {}
+    status = State(state["Status"])
+    number = labels.get(LABEL_NUMBER, "1")
+    ended = status in (State.EXITED, State.DEAD)
+    return ContainerObs(
+        id=raw["Id"],
+        name=raw["Name"].lstrip("/"),
+        service=labels.get(LABEL_SERVICE, ""),
+        state=status,
+        image=config.get("Image", ""),
+        image_id=raw.get("Image", ""),
+        config_hash=labels.get(LABEL_HASH, ""),
+        number=int(number) if number.isdigit() else 1,
+        exit_code=state.get("ExitCode") if ended else None,
+        oom_killed=bool(state.get("OOMKilled")),
+        error=state.get("Error") or "",
+        created_at=moment(raw.get("Created")),
+        started_at=moment(state.get("StartedAt")),
+        finished_at=moment(state.get("FinishedAt")),
+        restart_count=int(raw.get("RestartCount") or 0),
+        health=((state.get("Health") or {}).get("Status") or ""),
+        ports=_ports(network.get("Ports")),
+        addresses={
+            name: end["IPAddress"]
+            for name, end in (network.get("Networks") or {}).items()
+            if end.get("IPAddress")
+        },
+        anonymous_volumes=_anonymous(raw.get("Mounts") or []),
+    )

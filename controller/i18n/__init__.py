@@ -1,0 +1,61 @@
+"""One catalogue for Korean and English, so that no sentence exists in only one of them.
+
+`core.yaml` holds what the hub concludes (reasons, causes), `ui.yaml` the words of the pages.
+Both map a key to `{en: …, ko: …}`; loading refuses a duplicate key or a missing language.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+import yaml
+
+from controller.model.text import Text
+
+LANGUAGES = ("en", "ko")
+DEFAULT = "en"
+_FILES = ("core.yaml", "ui.yaml")
+
+
+@cache
+def catalogue() -> dict[str, dict[str, str]]:
+    """Every key with its sentence per language. Raises ValueError on a broken catalogue."""
+    merged: dict[str, dict[str, str]] = {}
+    for name in _FILES:
+        raw = yaml.load(
+            resources.files(__name__).joinpath(name).read_text("utf-8"), Loader=yaml.CSafeLoader
+        )
+        for key, sentences in (raw or {}).items():
+            if key in merged:
+                raise ValueError(f"{name}: the key {key!r} stands twice in the catalogue")
+            if set(sentences) != set(LANGUAGES):
+                raise ValueError(f"{name}: the key {key!r} must have exactly {LANGUAGES}")
+            merged[key] = sentences
+    return merged
+
+
+def render(message: Text, language: str = DEFAULT) -> str:
+    """The sentence in `language`; an unknown language falls back to English."""
+    sentences = catalogue()[message.key]
+    return sentences.get(language, sentences[DEFAULT]).format(**message.params)
+
+
+def word(key: str, language: str = DEFAULT, **params: str | int | float) -> str:
+    """A catalogue entry by key, for pages."""
+    return render(Text(key, params), language)
+
+
+def pick_language(accept_language: str | None) -> str:
+    """`ko` or `en` by an Accept-Language header (its q-values honoured), English when unsure."""
+    best, best_q = DEFAULT, 0.0
+    for part in (accept_language or "").split(","):
+        tag, _, parameter = part.strip().partition(";")
+        language = tag.strip().lower().split("-")[0]
+        try:
+            quality = float(parameter.strip().removeprefix("q=")) if parameter else 1.0
+        except ValueError:
+            continue
+        if language in LANGUAGES and quality > best_q:
+            best, best_q = language, quality
+    return best

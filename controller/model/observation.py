@@ -1,0 +1,80 @@
+"""What the hub saw: one snapshot of the engine, and nothing that it did not see.
+
+Pure data. `controller/engine` fills it from inspect answers, the decisions read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """The engine's word for a container; `missing` where there is none."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    REMOVING = "removing"
+    EXITED = "exited"
+    DEAD = "dead"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerObs:
+    """One container as the engine's inspect tells it.
+
+    `health` is the container's own HEALTHCHECK verdict ('' where it has none); `ports` maps
+    container port/protocol to the host's (address, port); `addresses` network name to IP.
+    """
+
+    id: str
+    name: str
+    service: str
+    state: State
+    image: str
+    image_id: str
+    config_hash: str = ""
+    number: int = 1
+    exit_code: int | None = None
+    oom_killed: bool = False
+    error: str = ""
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    restart_count: int = 0
+    health: str = ""
+    ports: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    anonymous_volumes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def incarnation(self) -> str:
+        """Identifies one life of one container: it changes with every start."""
+        started = self.started_at.isoformat() if self.started_at else "never"
+        return f"{self.id}@{started}"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The stack at one moment. `containers` holds every container of the project, by service.
+
+    `images` maps each declared image reference to its id on this machine (absent: not here).
+    """
+
+    taken_at: datetime
+    containers: Mapping[str, tuple[ContainerObs, ...]] = field(default_factory=dict)
+    networks: frozenset[str] = frozenset()
+    volumes: frozenset[str] = frozenset()
+    images: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, service: str) -> ContainerObs | None:
+        """The service's container: the lowest number, a running one before any other."""
+        found = self.containers.get(service, ())
+        if not found:
+            return None
+        return min(found, key=lambda c: (c.state is not State.RUNNING, c.number, c.name))

@@ -1,0 +1,219 @@
+"""What people declared: a stack of services as the compose files and config.yaml say it.
+
+Pure data. `controller/config` makes it, everything else only reads it. Durations are seconds,
+sizes bytes, CPU in billionths of a core (`nano_cpus`), as the engine's API has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Condition(StrEnum):
+    """What a dependant waits for, in Compose's own words."""
+
+    STARTED = "service_started"
+    HEALTHY = "service_healthy"
+    COMPLETED = "service_completed_successfully"
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """One `depends_on` entry."""
+
+    service: str
+    condition: Condition = Condition.STARTED
+    restart: bool = False
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One published port. `published` is None where the engine chooses; `host_ip` '' means all."""
+
+    target: int
+    published: int | None = None
+    protocol: str = "tcp"
+    host_ip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A bind, named volume (`source` is the engine's volume name; '' is anonymous) or tmpfs."""
+
+    type: str
+    target: str
+    source: str = ""
+    read_only: bool = False
+    tmpfs_size: int | None = None
+    tmpfs_mode: int | None = None
+    propagation: str | None = None
+    create_host_path: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkAttachment:
+    """A container's place on one network; `network` is the engine's name of it."""
+
+    network: str
+    aliases: tuple[str, ...] = ()
+    ipv4_address: str | None = None
+    ipv6_address: str | None = None
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """The container's own HEALTHCHECK. `test` is the engine's form (`CMD`, `CMD-SHELL`, `NONE`)."""
+
+    test: tuple[str, ...]
+    interval_s: float | None = None
+    timeout_s: float | None = None
+    retries: int | None = None
+    start_period_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """Everything the engine needs to create the container of a service.
+
+    None means "as the image has it"; `()` for command or entrypoint means "cleared".
+    `network_mode` is None when `networks` says where the container lives.
+    """
+
+    name: str
+    image: str
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    environment: tuple[tuple[str, str | None], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    ports: tuple[Port, ...] = ()
+    expose: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    networks: tuple[NetworkAttachment, ...] = ()
+    network_mode: str | None = None
+    user: str | None = None
+    working_dir: str | None = None
+    hostname: str | None = None
+    domainname: str | None = None
+    init: bool | None = None
+    read_only: bool = False
+    privileged: bool = False
+    tty: bool = False
+    stdin_open: bool = False
+    cap_add: tuple[str, ...] = ()
+    cap_drop: tuple[str, ...] = ()
+    security_opt: tuple[str, ...] = ()
+    group_add: tuple[str, ...] = ()
+    extra_hosts: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    tmpfs: tuple[tuple[str, str], ...] = ()
+    ulimits: tuple[tuple[str, int, int], ...] = ()
+    sysctls: tuple[tuple[str, str], ...] = ()
+    mem_limit: int | None = None
+    mem_reservation: int | None = None
+    nano_cpus: int | None = None
+    pids_limit: int | None = None
+    shm_size: int | None = None
+    oom_score_adj: int | None = None
+    ipc: str | None = None
+    pid: str | None = None
+    restart: str = "no"
+    stop_signal: str | None = None
+    stop_grace_s: float = 10.0
+    healthcheck: HealthCheck | None = None
+    log_driver: str | None = None
+    log_options: tuple[tuple[str, str], ...] = ()
+
+
+class ProbeKind(StrEnum):
+    HTTP = "http"
+    TCP = "tcp"
+    ENGINE = "engine"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSpec:
+    """How the hub asks a service whether it is well.
+
+    `port` is the container's port; the prober finds the published address or the container's own.
+    `engine` takes the container's HEALTHCHECK as the source; `none` means running is enough.
+    """
+
+    kind: ProbeKind = ProbeKind.HTTP
+    port: int | None = None
+    path: str = "/health"
+    interval_s: float = 2.0
+    timeout_s: float = 1.0
+    failures: int = 3
+    successes: int = 1
+    startup_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """One service of the stack. `port` is the one people know it by (published on the host)."""
+
+    name: str
+    container: ContainerSpec
+    config_hash: str
+    depends_on: tuple[Dependency, ...] = ()
+    managed: bool = True
+    port: int | None = None
+    probe: ProbeSpec = field(default_factory=ProbeSpec)
+    build_context: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpec:
+    """A network to have; `name` is the engine's. External ones are only checked."""
+
+    key: str
+    name: str
+    external: bool = False
+    driver: str | None = None
+    driver_opts: tuple[tuple[str, str], ...] = ()
+    internal: bool = False
+    attachable: bool = False
+    enable_ipv6: bool = False
+    ipam_driver: str | None = None
+    ipam_config: tuple[tuple[tuple[str, str], ...], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    config_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeSpec:
+    """A named volume to have; `name` is the engine's. External ones are only checked."""
+
+    key: str
+    name: str
+    external: bool = False
+    driver: str | None = None
+    driver_opts: tuple[tuple[str, str], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    config_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StackSpec:
+    """The whole declared stack, normalised. `services` is keyed by name, in file order.
+
+    `warnings` are sentences `file:line: …` on what was read and cannot be honoured, or disagrees.
+    """
+
+    project: str
+    working_dir: str
+    config_files: tuple[str, ...]
+    services: Mapping[str, ServiceSpec]
+    networks: tuple[NetworkSpec, ...] = ()
+    volumes: tuple[VolumeSpec, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def managed(self) -> tuple[str, ...]:
+        """Names of the services the hub answers for, in file order."""
+        return tuple(name for name, spec in self.services.items() if spec.managed)
