@@ -1,0 +1,72 @@
+"""Runs a service as a process: obeys SIGTERM from its first moment and is gone within 2 s."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+from heal7_contract import logs
+from heal7_contract.settings import from_env
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from heal7_contract.service import Service
+
+_DRAIN_SECONDS = 1
+_CONFIG_ERROR = 2
+
+
+def serve(service: Service) -> NoReturn:
+    """Serves until SIGTERM or SIGINT. Exit codes: 0 stopped, 1 cannot serve, 2 wrong settings."""
+    # As process 1 of a container, SIGTERM is ignored until somebody asks for it.
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
+    try:
+        settings = from_env(os.environ, name=service.name, port=service.port)
+    except ValueError as fault:
+        sys.stderr.write(f"{service.name}: {fault}\n")
+        _exit(_CONFIG_ERROR)
+    logs.configure(service.name, settings.log_level)
+    gc.disable()  # nothing that the imports build is garbage
+    server = _server(service, settings.host, settings.port)
+    gc.freeze()
+    gc.enable()
+    server.run()
+    # A thread still busy with an action would keep the interpreter waiting for it.
+    _exit(0 if server.started else 1)
+
+
+def _server(service: Service, host: str, port: int) -> uvicorn.Server:
+    import uvicorn  # here, so that SIGTERM is obeyed while it loads
+
+    config = uvicorn.Config(
+        service.app,
+        host=host,
+        port=port,
+        http="httptools",
+        loop="asyncio",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
+    return uvicorn.Server(config)
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    _exit(0)
+
+
+def _exit(code: int) -> NoReturn:
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)
