@@ -1,0 +1,211 @@
+"""The image verbs: what set-up needs of the engine, and nothing the hub needs while it runs.
+
+Thin I/O over docker-py's low-level client. Builds always use the classic builder, the one every
+engine has and the one that needs no second protocol. Every failure leaves as a `controller.errors`
+engine error.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import tarfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, cast
+
+from docker.utils.build import exclude_paths
+
+from controller import clock
+from controller.engine.client import DockerEngine
+from controller.engine.mapping import mapped_errors
+from controller.errors import EngineError, EngineNotFoundError
+
+Say = Callable[[str], None]
+"""Takes one line of progress for a person."""
+
+
+def context_files(root: Path) -> tuple[str, ...]:
+    """Paths under `root`, sorted, of the files a build sends: `.dockerignore` is honoured."""
+    ignore = root / ".dockerignore"
+    lines = ignore.read_text("utf-8").splitlines() if ignore.is_file() else []
+    patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    found = exclude_paths(str(root), patterns)
+    return tuple(sorted(path for path in found if (root / path).is_file()))
+
+
+def write_context(
+    out: IO[bytes], root: Path, files: Iterable[str], extra: Mapping[str, Path]
+) -> None:
+    """Write a build context: `files` of `root`, then `extra` (name in the context → file).
+
+    Times and owners are left out, so that equal contents make an equal context.
+    """
+    sources = {name: root / name for name in files} | dict(extra)
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, path in sorted(sources.items()):
+            info = tarfile.TarInfo(name)
+            status = path.stat()
+            info.size = status.st_size
+            info.mode = 0o755 if status.st_mode & 0o100 else 0o644
+            with path.open("rb") as content:
+                tar.addfile(info, content)
+
+
+class Images:
+    """Images of one engine. References are `repository:tag`."""
+
+    def __init__(self, engine: DockerEngine):
+        self._engine = engine
+        self._api: Any = engine.api  # the stubs of docker-py leave its image calls untyped
+
+    def id(self, ref: str) -> str | None:
+        """The image's id (`sha256:…`), or None where the engine does not have it."""
+        found = self._inspect(ref)
+        return None if found is None else cast(str, found["Id"])
+
+    def label(self, ref: str, name: str) -> str | None:
+        """One label of an image; None where image or label is missing."""
+        found = self._inspect(ref) or {}
+        labels = (found.get("Config") or {}).get("Labels") or {}
+        return cast("str | None", labels.get(name))
+
+    def tag(self, ref: str, new: str) -> None:
+        """Give the image a second name."""
+        repository, _, tag = new.rpartition(":")
+        with mapped_errors(f"tag {ref} as {new}"):
+            self._api.tag(ref, repository, tag)
+
+    def named(self, prefix: str) -> tuple[str, ...]:
+        """Every reference on this engine that starts with `prefix`, sorted."""
+        with mapped_errors("list images"):
+            images = self._api.images()
+        tags = (tag for image in images for tag in image.get("RepoTags") or ())
+        return tuple(sorted(tag for tag in tags if tag.startswith(prefix)))
+
+    def labelled(self, label: str) -> tuple[str, ...]:
+        """Ids of every image that carries `label`, named or not."""
+        with mapped_errors("list images"):
+            return tuple(i["Id"] for i in self._api.images(filters={"label": label}))
+
+    def remove(self, ref: str) -> None:
+        """Remove one name, and the image with its last name; a missing one is fine."""
+        try:
+            with mapped_errors(f"remove the image {ref}"):
+                self._api.remove_image(ref, force=True)
+        except EngineNotFoundError:
+            return
+
+    def build(
+        self,
+        context: IO[bytes],
+        *,
+        tag: str,
+        dockerfile: str,
+        labels: Mapping[str, str],
+        build_args: Mapping[str, str],
+        say: Say,
+    ) -> str:
+        """Build `context` (a tar, read from its start) and answer the image's id.
+
+        Raises EngineError with the failing step and the end of its output.
+        """
+        context.seek(0)
+        with mapped_errors(f"build {tag}"):
+            answers = self._api.build(
+                fileobj=context,
+                custom_context=True,
+                tag=tag,
+                dockerfile=dockerfile,
+                labels=dict(labels),
+                buildargs=dict(build_args),
+                rm=True,
+                forcerm=True,
+                decode=True,
+            )
+            _follow_build(tag, answers, say)
+        built = self.id(tag)
+        if built is None:
+            raise EngineError(f"The build of {tag} ended without an image.")
+        return built
+
+    def pull(self, ref: str, *, first_word_s: float, say: Say) -> str | None:
+        """Pull `ref`; None where no registry gives it, or none speaks within `first_word_s`.
+
+        docker-py waits for a registry without limit, so the pull runs in a thread of its own that
+        is left behind when nothing answers; the engine ends it by itself.
+        """
+        repository, _, tag = ref.rpartition(":")
+        lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
+
+        def run() -> None:
+            try:
+                with mapped_errors(f"pull {ref}"):
+                    for line in self._api.pull(repository, tag=tag, stream=True, decode=True):
+                        lines.put(line)
+            except EngineError as error:
+                lines.put({"error": error.detail})
+            lines.put(None)
+
+        threading.Thread(target=run, name=f"pull {ref}", daemon=True).start()
+        deadline: float | None = clock.monotonic() + first_word_s
+        while True:
+            wait = None if deadline is None else max(0.0, deadline - clock.monotonic())
+            try:
+                line = lines.get(timeout=wait)
+            except queue.Empty:
+                say(f"no registry answered within {first_word_s:.0f} s")
+                return None
+            deadline = None
+            if line is None:
+                return self.id(ref)
+            if "error" in line:
+                say(str(line["error"]))
+                return None
+            say(f"{line.get('status', '')} {line.get('id', '')}".strip())
+
+    def import_tree(
+        self, tree: Iterable[bytes], *, ref: str, changes: Iterable[str], labels: Mapping[str, str]
+    ) -> str:
+        """Make an image of one layer from a tar of a root file system, in chunks; answer its id.
+
+        `changes` are Dockerfile instructions such as `ENV` and `CMD`.
+        """
+        repository, _, tag = ref.rpartition(":")
+        notes = [*changes, *(f"LABEL {key}={json.dumps(value)}" for key, value in labels.items())]
+        with mapped_errors(f"import {ref}"):
+            self._api.import_image_from_stream(tree, repository=repository, tag=tag, changes=notes)
+        made = self.id(ref)
+        if made is None:
+            raise EngineError(f"The import of {ref} ended without an image.")
+        return made
+
+    def _inspect(self, ref: str) -> dict[str, Any] | None:
+        try:
+            with mapped_errors(f"inspect the image {ref}"):
+                found: dict[str, Any] = self._api.inspect_image(ref)
+                return found
+        except EngineNotFoundError:
+            return None
+
+
+def _follow_build(tag: str, answers: Iterator[dict[str, Any]], say: Say) -> None:
+    """Pass the build's output on; raise with its last lines when it fails."""
+    tail: list[str] = []
+    step = ""
+    for answer in answers:
+        if "error" in answer:
+            last = "\n".join(tail[-15:])
+            reason = str(answer["error"]).strip()
+            raise EngineError(
+                f"The build of {tag} failed at {step or 'its start'}: {reason}\n{last}"
+            )
+        for line in str(answer.get("stream", "")).splitlines():
+            text = line.strip()
+            if not text:
+                continue
+            if text.startswith("Step "):
+                step = text
+            tail = [*tail[-14:], text]
+            say(text)

@@ -1,0 +1,228 @@
+"""Which images the home stack needs, and building only those that changed.
+
+An image carries the hash of everything it was made of (`heal7.build.hash`: files, Dockerfile,
+lock, its parent's id). The same hash means there is nothing to do, which is what makes a second
+`heal7 up` quick. Images wait for their parents only, and at most two build at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.engine.images import Images, Say, context_files, write_context
+from controller.errors import HubError, SetupError
+from controller.setup import base_image, wheels
+from controller.setup.progress import Board
+from controller.setup.system import Machine
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+VERSION = "0.1.0"
+HASH_LABEL = "heal7.build.hash"
+PREFIX = "heal7/"
+SERVICE_BASE = "heal7/service-base:latest"
+HUB = f"heal7/hub:{VERSION}"
+_FORM = b"1"  # raise it when the way images are built changes in itself
+_AT_ONCE = 2
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDef:
+    """One image: where its files are and what it stands on. `dockerfile` is inside `context`."""
+
+    name: str
+    ref: str
+    context: Path
+    dockerfile: str
+    lock: Path | None
+    parent: str
+
+
+def definitions(checkout: Path = CHECKOUT) -> tuple[ImageDef, ...]:
+    """The images of a checkout, parents first: the services' base, the hub, then each service.
+
+    Raises SetupError where the folder is no checkout.
+    """
+    folder = checkout / "images"
+    if not (folder / "base" / "Dockerfile").is_file():
+        raise SetupError(
+            f"{folder} holds no image definitions.",
+            remedy="Run heal7 from a checkout of the project (`make up` there).",
+        )
+    found = [
+        ImageDef(
+            "service-base",
+            SERVICE_BASE,
+            folder / "base",
+            "Dockerfile",
+            _lock(folder / "base" / "requirements.txt"),
+            base_image.REF,
+        ),
+        ImageDef(
+            "hub",
+            HUB,
+            checkout,
+            "images/hub/Dockerfile",
+            _lock(checkout / "requirements" / "hub.txt"),
+            base_image.REF,
+        ),
+    ]
+    for dockerfile in sorted(folder.glob("*/Dockerfile")):
+        home = dockerfile.parent
+        if home.name not in ("base", "hub"):
+            ref = f"{PREFIX}{home.name}:{VERSION}"
+            lock = _lock(home / "requirements.txt")
+            found.append(ImageDef(home.name, ref, home, "Dockerfile", lock, SERVICE_BASE))
+    return tuple(found)
+
+
+def _lock(path: Path) -> Path | None:
+    """The lock, unless it is missing or names no package."""
+    if not path.is_file():
+        return None
+    lines = (line.strip() for line in path.read_text("utf-8").splitlines())
+    return path if any(line and not line.startswith("#") for line in lines) else None
+
+
+def content_hash(root: Path, files: Iterable[str], parent_id: str) -> str:
+    """64 hex digits over names, modes and contents of the context, and the parent's id."""
+    digest = hashlib.sha256(_FORM + parent_id.encode())
+    for name in files:
+        path = root / name
+        runs = b"x" if path.stat().st_mode & 0o100 else b"-"
+        content = hashlib.sha256(path.read_bytes()).digest()
+        digest.update(name.encode() + b"\0" + runs + content)
+    return digest.hexdigest()
+
+
+def is_current(images: Images, definition: ImageDef) -> bool:
+    """Whether the image is here and made of exactly what the checkout holds now."""
+    parent_id = images.id(definition.parent)
+    if parent_id is None:
+        return False
+    files = context_files(definition.context)
+    wanted = content_hash(definition.context, files, parent_id)
+    return images.label(definition.ref, HASH_LABEL) == wanted
+
+
+class Builder:
+    """Builds a set of images, each as soon as its parent and its wheels are there.
+
+    `start()` answers at once; `future(ref)` is the id of that image when it is done.
+    """
+
+    def __init__(self, images: Images, machine: Machine, board: Board, wanted: Sequence[ImageDef]):
+        self._images = images
+        self._machine = machine
+        self._board = board
+        self._wanted = wanted
+        self._slots = threading.Semaphore(_AT_ONCE)
+        self._futures: dict[str, Future[str]] = {}
+        self._wheels: dict[Path, Future[dict[str, Path]]] = {}
+        self.built: list[str] = []
+
+    def start(self, pool: ThreadPoolExecutor) -> None:
+        """Begin. The pool must have room for one thread an image and two more."""
+        stale = [d for d in self._wanted if not is_current(self._images, d)]
+        locks = {d.lock for d in stale if d.lock is not None}
+        self._wheels = {lock: Future() for lock in sorted(locks)}
+        if self._wheels:
+            pool.submit(self._fetch_wheels)
+        self._futures[base_image.REF] = pool.submit(self._base)
+        for definition in self._wanted:
+            self._futures[definition.ref] = pool.submit(self._image, definition)
+
+    def future(self, ref: str) -> Future[str]:
+        return self._futures[ref]
+
+    def wait(self) -> dict[str, str]:
+        """Wait for all. Answers reference → id; raises the first failure of each kind, joined."""
+        wait(self._futures.values())
+        raise_all(self._futures.values())
+        return {ref: future.result() for ref, future in self._futures.items()}
+
+    def _base(self) -> str:
+        with self._board.phase("base image") as phase:
+            return base_image.ensure(self._images, self._machine, phase.say)
+
+    def _fetch_wheels(self) -> None:
+        with (
+            self._board.phase("wheels") as phase,
+            ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="wheels") as pool,
+        ):
+            for lock, future in self._wheels.items():
+                pool.submit(self._fetch_one, lock, future, phase.say)
+
+    def _fetch_one(self, lock: Path, future: Future[dict[str, Path]], say: Say) -> None:
+        try:
+            future.set_result(wheels.fetch(lock, self._machine.machine, say))
+        except Exception as error:  # noqa: BLE001 - handed on to whoever waits for the wheels
+            future.set_exception(error)
+
+    def _wheels_of(self, definition: ImageDef, say: Say) -> dict[str, Path]:
+        if definition.lock is None:
+            return {}
+        waiting = self._wheels.get(definition.lock)
+        if waiting is None:
+            return wheels.fetch(definition.lock, self._machine.machine, say)
+        return waiting.result()
+
+    def _image(self, definition: ImageDef) -> str:
+        parent_id = self._futures[definition.parent].result()
+        files = context_files(definition.context)
+        wanted = content_hash(definition.context, files, parent_id)
+        here = self._images.id(definition.ref)
+        if here is not None and self._images.label(definition.ref, HASH_LABEL) == wanted:
+            return here
+        found = self._wheels_of(definition, lambda line: None)
+        with self._slots, self._board.phase(f"image {definition.name}") as phase:
+            built = self._build(definition, files, found, wanted, phase.say)
+            self.built.append(definition.ref)
+            return built
+
+    def _build(
+        self,
+        definition: ImageDef,
+        files: Iterable[str],
+        found: Mapping[str, Path],
+        wanted: str,
+        say: Say,
+    ) -> str:
+        proxies = {name: os.environ[name] for name in _PROXIES if os.environ.get(name)}
+        with tempfile.TemporaryFile() as context:
+            extra = {f"wheels/{name}": path for name, path in found.items()}
+            write_context(context, definition.context, files, extra)
+            return self._images.build(
+                context,
+                tag=definition.ref,
+                dockerfile=definition.dockerfile,
+                labels={HASH_LABEL: wanted},
+                build_args={"BASE": definition.parent, **proxies},
+                say=say,
+            )
+
+
+def raise_all(futures: Iterable[Future[str]]) -> None:
+    """Raise what went wrong, each cause once; programming errors go up as they are."""
+    errors: list[HubError] = []
+    for future in futures:
+        error = future.exception()
+        if error is None or error in errors:
+            continue
+        if not isinstance(error, HubError):
+            raise error
+        errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        remedies = dict.fromkeys(e.remedy for e in errors if e.remedy)
+        raise SetupError(
+            "\n".join(error.detail for error in errors), remedy=" ".join(remedies) or None
+        )

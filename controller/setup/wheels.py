@@ -1,0 +1,94 @@
+"""Downloads what the images need of Python, on the host, before any image is built.
+
+The host's pip knows its index, its proxy and its private CA; a build container knows none of them.
+So builds get the files and need neither network nor certificates, and the download runs beside the
+making of the base image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from controller.engine.images import Say
+from controller.setup import system
+
+_PYTHON = "3.13"
+_ABIS = ("cp313", "abi3", "none")
+_GLIBC = range(41, 16, -1)  # trixie's glibc is 2.41; wheels of any older one run on it
+_ANY_ARCHITECTURE = ("manylinux2014",)
+_OLD_X86 = ("manylinux_2_12", "manylinux_2_5", "manylinux2010", "manylinux1")
+
+
+def platforms(machine: str) -> tuple[str, ...]:
+    """Wheel platform tags that run in the images, best first. `machine` as in `uname -m`."""
+    names = [f"manylinux_2_{minor}" for minor in _GLIBC] + list(_ANY_ARCHITECTURE)
+    if machine == "x86_64":
+        names += _OLD_X86
+    return tuple(f"{name}_{machine}" for name in names)
+
+
+def cache_root() -> Path:
+    """Where wheels are kept between runs."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "heal7" / "wheels"
+
+
+def cached(lock: Path, machine: str) -> Path:
+    """The folder for the wheels of `lock`; its name changes with every change of the lock."""
+    digest = hashlib.sha256(lock.read_bytes() + machine.encode() + _PYTHON.encode()).hexdigest()
+    return cache_root() / digest[:16]
+
+
+def fetch(lock: Path, machine: str, say: Say) -> dict[str, Path]:
+    """The wheels of a lock file as `file name → path`, downloaded unless they are here.
+
+    Raises SetupError naming pip's complaint. Half a download is never taken for a whole one: the
+    folder appears under its name only when it is complete.
+    """
+    folder = cached(lock, machine)
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".fetch-", dir=folder.parent))
+        try:
+            _download(lock, machine, work, say)
+            # Another run may have finished first; its folder is as good.
+            if not folder.is_dir():
+                work.rename(folder)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    return {wheel.name: wheel for wheel in sorted(folder.glob("*.whl"))}
+
+
+def _download(lock: Path, machine: str, folder: Path, say: Say) -> None:
+    targets = [option for name in platforms(machine) for option in ("--platform", name)]
+    abis = [option for name in _ABIS for option in ("--abi", name)]
+    system.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--progress-bar=off",
+            "--no-deps",
+            "--require-hashes",
+            "--only-binary=:all:",
+            "--implementation=cp",
+            f"--python-version={_PYTHON}",
+            *abis,
+            *targets,
+            "--dest",
+            str(folder),
+            "--requirement",
+            str(lock),
+        ],
+        say,
+        doing=f"download the wheels of {lock.parent.name}/{lock.name}",
+        remedy="See whether pip reaches its package index (`pip config list`, proxy, CA).",
+    )
