@@ -21,7 +21,8 @@ class Metrics:
     """`registry` is the service's own, so that its further metrics appear on the same page."""
 
     def __init__(self, service: str, version: str):
-        disable_created_metrics()  # they double the page and nothing here reads them
+        # They double the page, and nothing here reads them.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
