@@ -1,0 +1,1 @@
+"""crawling-service: fetches public pages politely and can not be turned against its own network."""

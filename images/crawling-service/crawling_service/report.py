@@ -1,0 +1,77 @@
+"""Turns what a crawl found into its reply. Pure; holds the reply within its size."""
+
+from __future__ import annotations
+
+from crawling_service.crawl import Outcome, Visited
+from crawling_service.models import (
+    CrawlResult,
+    Extract,
+    PageOut,
+    RecordOut,
+    SkippedOut,
+    TableOut,
+)
+
+TOTAL_TEXT_CHARS = 1_000_000
+TOTAL_RECORDS = 10_000
+
+
+def result_of(
+    crawl_id: str, outcome: Outcome, extract: list[Extract], *, text_chars: int
+) -> CrawlResult:
+    """Pure: the wire form of an outcome, its text and records held within the totals."""
+    room = TOTAL_TEXT_CHARS
+    pages: list[PageOut] = []
+    records: list[RecordOut] = []
+    for visited in outcome.pages:
+        page = _page(visited, extract, min(text_chars, room))
+        room -= len(page.text or "")
+        pages.append(page)
+        if "tables" in extract:
+            records += _records(visited)
+    return CrawlResult(
+        crawl_id=crawl_id,
+        pages=pages,
+        records=records[:TOTAL_RECORDS],
+        skipped=[SkippedOut(url=s.url, reason=s.reason, detail=s.detail) for s in outcome.skipped],
+        truncated=outcome.truncated or len(records) > TOTAL_RECORDS,
+    )
+
+
+def _page(visited: Visited, extract: list[Extract], text_chars: int) -> PageOut:
+    page = visited.page
+    tables = [
+        TableOut(name=t.name, headers=list(t.headers), rows=[list(row) for row in t.rows])
+        for t in page.tables
+    ]
+    return PageOut(
+        url=visited.url,
+        final_url=visited.final_url,
+        depth=visited.depth,
+        status=visited.status,
+        title=page.title,
+        language=page.language,
+        author=page.author,
+        published=page.published,
+        charset=page.charset,
+        text=page.text[:text_chars] if "text" in extract else None,
+        text_truncated="text" in extract and len(page.text) > text_chars,
+        tables=tables if "tables" in extract else None,
+        links=list(page.links) if "links" in extract else None,
+        body_bytes=visited.body_bytes,
+        sha256=visited.sha256,
+        elapsed_ms=visited.elapsed_ms,
+    )
+
+
+def _records(visited: Visited) -> list[RecordOut]:
+    return [
+        RecordOut(
+            source=visited.final_url,
+            table=table.name,
+            row=number,
+            fields=dict(zip(table.headers, row, strict=True)),
+        )
+        for table in visited.page.tables
+        for number, row in enumerate(table.rows, start=1)
+    ]
