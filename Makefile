@@ -1,0 +1,43 @@
+# From a bare Debian 12 or 13 to the running stack: `make up`. Everything here is a short way to the
+# `heal7` command; nothing is done in make or shell that heal7 does not do itself.
+.DEFAULT_GOAL := help
+.PHONY: help up down clean dev check test bench venv venv-dev
+# One shell line at a time; recipes never depend on make's own parallelism.
+.NOTPARALLEL:
+SHELL := /bin/bash
+
+PYTHON ?= python3
+HEAL7 := .venv/bin/heal7
+ARGS ?=
+PYTEST ?=
+
+help: ## Print this list
+	@echo "HEAL7 Hub. Usage: make TARGET [ARGS=…]"
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r t d; do printf '%-14s %s\n' "$$t" "$$d"; done
+
+up: venv ## Set up what is missing, start the hub and every service, show where they are
+	@$(HEAL7) up $(ARGS)
+
+down: venv ## Stop and remove our containers and networks; data is kept
+	@$(HEAL7) down $(ARGS)
+
+clean: venv ## Like down, and removes our data and images too (asks first; ARGS=--yes does not)
+	@$(HEAL7) clean $(ARGS)
+
+dev: venv-dev ## Run the hub on the host, reloading when its code changes
+	@$(HEAL7) serve --reload $(ARGS)
+
+check: venv-dev ## Lint, format, types and layer contracts
+	@scripts/check.sh
+
+test: venv-dev ## Set up what tests need, then run all tests (PYTEST="-k name" to choose)
+	@scripts/test.sh $(PYTEST)
+
+bench: venv-dev ## Measure against plain Compose and the engine's floor
+	@.venv/bin/python bench/lifecycle.py $(ARGS)
+
+venv:
+	@$(PYTHON) scripts/bootstrap.py
+
+venv-dev:
+	@$(PYTHON) scripts/bootstrap.py --dev

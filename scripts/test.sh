@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Sets up what the tests need on a bare Debian, then runs every test. Arguments go to pytest.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  packages=()
+  command -v chromium >/dev/null || packages+=(chromium)
+  command -v docker-compose >/dev/null || packages+=(docker-compose)
+  [ -n "$(fc-list : family 2>/dev/null | grep -i nanum)" ] || packages+=(fontconfig fonts-nanum)
+  if [ ${#packages[@]} -gt 0 ]; then
+    echo "installing ${packages[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    log=$(mktemp)
+    if ! { apt-get -q update && apt-get -q install -y --no-install-recommends "${packages[@]}"; } \
+      </dev/null >"$log" 2>&1; then
+      tail -20 "$log" >&2
+      exit 1
+    fi
+    rm -f "$log"
+  fi
+fi
+
+.venv/bin/heal7 setup
+# testcontainers' reaper is an image of a registry, which may not be reachable; tests clean up.
+export TESTCONTAINERS_RYUK_DISABLED=true
+suites=(tests)
+for suite in images/*/tests; do
+  if compgen -G "$suite/test_*.py" >/dev/null; then suites+=("$suite"); fi
+done
+exec .venv/bin/python -m pytest --import-mode=importlib "${suites[@]}" "$@" </dev/null
