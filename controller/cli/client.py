@@ -1,0 +1,156 @@
+"""The one door from the command line to the hub's HTTP API.
+
+It turns everything that can go wrong on the way into CommandErrors, so that commands read as if
+nothing could. Bodies are returned as the hub sent them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import requests
+
+from controller.cli import sse
+from controller.cli.errors import HubUnreachable, ProblemAnswer, UsageFault
+
+CONNECT_TIMEOUT_S = 3.0
+READ_TIMEOUT_S = 30.0
+STREAM_SILENCE_S = 60.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+Json = dict[str, Any]
+
+
+class HubClient:
+    """Talks to one hub. `language` goes out as Accept-Language, so reasons come back readable."""
+
+    def __init__(self, base_url: str, language: str = "en") -> None:
+        host = _host(base_url)
+        self.base_url = base_url.rstrip("/")
+        self._session = requests.Session()
+        # A proxy from the environment can reach the internet, never this machine's loopback.
+        self._session.trust_env = host not in LOOPBACK
+        self._session.headers.update({"Accept-Language": language, "User-Agent": "heal7-cli"})
+
+    def get(self, path: str, *, timeout_s: float = READ_TIMEOUT_S) -> Json:
+        """The JSON object at `path`. Raises HubUnreachable or ProblemAnswer."""
+        return self._json(self._send("GET", path, timeout_s=timeout_s))
+
+    def post(self, path: str, **params: str) -> Json:
+        """POST without a body, `params` as the query. Raises HubUnreachable or ProblemAnswer."""
+        return self._json(self._send("POST", path, params=params))
+
+    def stream(self, path: str, last_event_id: str | None) -> Iterator[str]:
+        """Connect to an event stream, resumed after `last_event_id`, and return its lines.
+
+        Raises HubUnreachable or ProblemAnswer here; HubUnreachable while reading when the stream
+        breaks or stays silent for a minute.
+        """
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
+        if last_event_id:
+            headers["Last-Event-ID"] = last_event_id
+        return self._lines(
+            self._send("GET", path, headers=headers, stream=True, timeout_s=STREAM_SILENCE_S)
+        )
+
+    def _lines(self, response: requests.Response) -> Iterator[str]:
+        with closing(response):
+            try:
+                # One byte at a time: a bigger chunk would hold an event back until it is full.
+                yield from sse.split(response.iter_content(chunk_size=1))
+            except requests.RequestException as broken:
+                raise self._unreachable(broken) from broken
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        stream: bool = False,
+        timeout_s: float = READ_TIMEOUT_S,
+    ) -> requests.Response:
+        try:
+            response = self._session.request(
+                method,
+                self.base_url + path,
+                params=params,
+                headers=headers,
+                stream=stream,
+                timeout=(CONNECT_TIMEOUT_S, timeout_s),
+                allow_redirects=False,
+            )
+        except requests.RequestException as failure:
+            raise self._unreachable(failure) from failure
+        if response.ok and not response.is_redirect:
+            return response
+        raise ProblemAnswer(response.status_code, self._problem(response))
+
+    def _problem(self, response: requests.Response) -> Json:
+        try:
+            body = response.json()
+        except requests.RequestException:
+            body = None
+        if isinstance(body, dict) and (body.get("title") or body.get("detail")):
+            return body
+        status = response.status_code
+        return {
+            "type": "about:blank",
+            "title": f"{self.base_url} answered {status} {response.reason} without saying why",
+            "status": status,
+            "remedy": "Check that --hub names the hub itself; `heal7 doctor` tells more.",
+        }
+
+    def _json(self, response: requests.Response) -> Json:
+        try:
+            body = response.json()
+        except requests.RequestException:
+            body = None
+        if not isinstance(body, dict):
+            raise HubUnreachable(
+                f"Something answers at {self.base_url}, but it is not a HEAL7 hub.",
+                remedy="Name the hub with --hub or HEAL7_HUB; `heal7 doctor` shows who is there.",
+            )
+        return body
+
+    def _unreachable(self, failure: requests.RequestException) -> HubUnreachable:
+        return HubUnreachable(
+            f"The hub at {self.base_url} {_why(failure)}.",
+            remedy="Start it with `heal7 up`, or name another with --hub; "
+            "`heal7 doctor` says what is wrong.",
+        )
+
+
+def service_path(service: str, action: str) -> str:
+    """Path of one service's action; the name is quoted, so it can never reach another endpoint."""
+    return f"/orchestration/services/{quote(service, safe='')}/{action}"
+
+
+def _host(url: str) -> str:
+    """The host an address names. Raises UsageFault where it names none, or no possible port."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts.hostname
+    except ValueError:
+        pass
+    raise UsageFault(
+        f"{url!r} is not an address of a hub.", remedy="Write it like http://127.0.0.1:8015."
+    )
+
+
+def _why(failure: requests.RequestException) -> str:
+    if isinstance(failure, requests.ConnectTimeout):
+        return "cannot be reached (no answer to the connection)"
+    if isinstance(failure, requests.Timeout):
+        return "does not answer in time"
+    text = str(failure)
+    if "refused" in text:
+        return "is not running (connection refused)"
+    if "resolve" in text or "Name or service" in text:
+        return "cannot be found (the name does not resolve)"
+    return "broke the connection"

@@ -1,0 +1,127 @@
+"""`events`: what happens, as it happens, and nothing missed when the connection breaks."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from controller.cli.errors import HubUnreachable, ProblemAnswer
+from controller.cli.session import HubOption, JsonOption, LangOption, open_session
+from controller.cli.sse import Event, parse
+
+if TYPE_CHECKING:
+    from controller.cli.client import HubClient
+
+commands = typer.Typer()
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 5.0
+
+
+@commands.command()
+def events(
+    ctx: typer.Context,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, help="Leave after this many events.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="ID", help="Begin after the event of this id.")
+    ] = None,
+    as_json: JsonOption = False,
+    hub: HubOption = None,
+    lang: LangOption = None,
+) -> None:
+    """Follow what happens until interrupted; with --json one JSON document a line."""
+    session = open_session(ctx, as_json=as_json, hub=hub, lang=lang)
+
+    def notice(sentence: str) -> None:
+        session.errors.print(f"heal7: {sentence}", style="yellow", soft_wrap=True)
+
+    for number, event in enumerate(follow(session.client, notice, since=since), 1):
+        data = _data(event)
+        if session.as_json:
+            session.line({"id": event.id, "event": event.kind, "data": data})
+        else:
+            session.console.print(human(event.kind, data), soft_wrap=True)
+        if number == limit:
+            return
+
+
+def follow(
+    client: HubClient,
+    notice: Callable[[str], None],
+    *,
+    since: str | None = None,
+    pause: Callable[[float], None] = time.sleep,
+) -> Iterator[Event]:
+    """Events for ever, each resumed connection beginning after the last event seen.
+
+    Raises HubUnreachable when the hub was never reached, ProblemAnswer when it refuses; a hub that
+    was there and goes away is waited for, `notice` says so once.
+    """
+    last_id, reached, told, wait_s = since, False, False, FIRST_PAUSE_S
+    while True:
+        try:
+            lines = client.stream("/events", last_id)
+            if told:
+                notice("Connected again.")
+            reached, told, wait_s = True, False, FIRST_PAUSE_S
+            for event in parse(lines):
+                last_id = event.id or last_id
+                if event.retry_ms is not None:
+                    wait_s = event.retry_ms / 1000
+                yield event
+        except HubUnreachable as gone:
+            if not reached:
+                raise
+            if not told:
+                notice(f"{gone} Waiting for it to come back.")
+                told = True
+        except ProblemAnswer as refused:
+            # A hub that is only just coming back answers 503 for a moment.
+            if not reached or refused.status < 500:
+                raise
+        pause(wait_s)
+        wait_s = min(max(wait_s, FIRST_PAUSE_S) * 2, LONGEST_PAUSE_S)
+
+
+def human(kind: str, data: Any) -> str:
+    """One line for a person: when, what kind, about whom, and what."""
+    if not isinstance(data, dict):
+        return f"{'':8}  {kind:<9}  {data}"
+    at = str(data.get("at") or data.get("time") or "")
+    subject = data.get("service") or data.get("name") or data.get("id") or ""
+    return f"{_clock_time(at):8}  {kind:<9}  {subject!s:<22}  {_story(kind, data)}".rstrip()
+
+
+def _story(kind: str, data: dict[str, Any]) -> str:
+    if kind == "service":
+        reason = data.get("reason")
+        return f"{data.get('health', '')}: {reason}" if reason else str(data.get("health", ""))
+    if kind == "operation":
+        targets = ", ".join(str(t) for t in data.get("targets") or [])
+        return f"{data.get('kind', '')} {data.get('status', '')} {targets}".strip()
+    skipped = {"at", "time", "service", "name", "id"}
+    facts = {key: value for key, value in data.items() if key not in skipped and value is not None}
+    return " ".join(f"{key}={_short(value)}" for key, value in facts.items())
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _clock_time(at: str) -> str:
+    """`12:34:56` of an RFC 3339 time; '' of anything else."""
+    _, separator, clock_time = at.partition("T")
+    return clock_time[:8] if separator else ""
+
+
+def _data(event: Event) -> Any:
+    try:
+        return json.loads(event.data)
+    except ValueError:
+        return event.data

@@ -1,0 +1,202 @@
+"""What people read: the hub's answers as lines of text. Pure; printing is done elsewhere.
+
+Answers are read tolerantly (a field that is not there is blank), because a newer or older hub must
+stay readable when something is already going wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from controller.cli import words
+from controller.cli.errors import CommandError
+from controller.cli.follow import Progress
+from controller.cli.table import Column, Row, lines, paragraph
+
+Json = Mapping[str, Any]
+
+_SERVICE_COLUMNS = (
+    Column(""),
+    Column("SERVICE"),
+    Column("HEALTH"),
+    Column("PORT", right=True),
+    Column("UP", right=True, optional=1),
+    Column("RESTARTS", right=True, optional=3),
+    Column("ANSWERS IN", right=True, optional=4),
+    Column("CPU", right=True, optional=5),
+    Column("MEMORY", right=True, optional=2),
+)
+_PLAIN = (Column(""), Column(""), Column(""), Column("", right=True))
+_DOING = {"start": "Starting", "stop": "Stopping", "restart": "Restarting"}
+
+
+def status(answer: Json, hub_url: str, width: int, *, utf8: bool) -> list[Text]:
+    """The table of `heal7 ps`; a service that is not healthy carries its reason under its row."""
+    services = [s for s in answer.get("services", []) if isinstance(s, Mapping)]
+    summary = (
+        f"{words.plural(len(services), 'service')}, {answer.get('running', 0)} running, "
+        f"{answer.get('healthy', 0)} healthy (hub {hub_url})"
+    )
+    made = paragraph(summary, width)
+    if services:
+        made.append(Text())
+        rows = [_service_row(service, utf8=utf8) for service in services]
+        made.extend(lines(_SERVICE_COLUMNS, rows, width))
+    return made
+
+
+def _service_row(service: Json, *, utf8: bool) -> Row:
+    health = str(service.get("health", "unknown"))
+    look = words.HEALTH.get(health, words.UNSURE)
+    cpu = service.get("cpu_percent")
+    reason = str(service.get("reason") or "")
+    return Row(
+        cells=(
+            look.mark(utf8=utf8),
+            str(service.get("name", "")),
+            health,
+            _blank(service.get("port")),
+            words.span(service.get("uptime_s")),
+            _blank(service.get("restarts")),
+            words.milliseconds(service.get("response_ms")),
+            "" if cpu is None else f"{cpu:.1f} %",
+            words.size(service.get("memory_bytes")),
+        ),
+        styles=(look.style, "", look.style),
+        notes=() if health == "healthy" or not reason else (reason,),
+    )
+
+
+def plan(action: str, steps: Sequence[Json], width: int, *, utf8: bool) -> list[Text]:
+    """A dry run as numbered steps, each with its cause and what it waits for."""
+    if not steps:
+        return paragraph(f"{action}: nothing to do, everything is as wished already.", width)
+    head = f"{action} would take {words.plural(len(steps), 'step')}; nothing has been changed."
+    arrow = "←" if utf8 else "<-"
+    rows = [
+        Row(
+            cells=(f"{number}.", str(step.get("op", "")), str(step.get("service", ""))),
+            styles=("dim", "bold"),
+            notes=tuple(filter(None, (str(step.get("cause") or ""), _after(step, steps, arrow)))),
+        )
+        for number, step in enumerate(steps, 1)
+    ]
+    columns = (Column("", right=True), Column(""), Column(""))
+    return [*paragraph(head, width), Text(), *lines(columns, rows, width)]
+
+
+def _after(step: Json, steps: Sequence[Json], arrow: str) -> str:
+    named = [_reference(item, steps) for item in step.get("after") or []]
+    return f"{arrow} after {', '.join(named)}" if named else ""
+
+
+def _reference(item: Any, steps: Sequence[Json]) -> str:
+    if isinstance(item, int) and 0 <= item < len(steps):
+        return f"{item + 1}. {steps[item].get('op')} {steps[item].get('service')}"
+    return str(item)
+
+
+def progress(action: str, now: Progress, width: int, *, utf8: bool) -> list[Text]:
+    """Where every operation stands, step by step, while they run."""
+    made = [Text(f"{_DOING[action]}…" if utf8 else f"{_DOING[action]}...")]
+    for operation in now.operations.values():
+        rows = [_step_row(step, utf8=utf8) for step in operation.get("steps") or []]
+        made.extend(lines(_PLAIN, rows, width))
+    for target in now.waiting:
+        made.extend(paragraph(f"{target} waits for the operation before it.", width, style="dim"))
+    if now.away:
+        made.extend(paragraph(f"{now.away} Waiting for it to come back.", width, style="yellow"))
+    return made
+
+
+def _step_row(step: Json, *, utf8: bool) -> Row:
+    state = str(step.get("status", ""))
+    look = words.STEP.get(state, words.UNSURE)
+    return Row(
+        cells=(
+            look.mark(utf8=utf8),
+            f"{step.get('op', '')} {step.get('service', '')}",
+            state,
+            "",
+        ),
+        styles=(look.style, "", look.style),
+    )
+
+
+def step_changes(seen: dict[tuple[str, str, str], str], now: Progress) -> list[str]:
+    """One plain line for each step whose status is new since `seen`, which is brought up to date.
+
+    For logs and pipes, where a live display would be noise.
+    """
+    said: list[str] = []
+    for operation in now.operations.values():
+        for step in operation.get("steps") or []:
+            key = (str(operation.get("id")), str(step.get("op")), str(step.get("service")))
+            state = str(step.get("status"))
+            if state != seen.get(key) and (state != "waiting"):
+                said.append(f"{key[1]} {key[2]}: {state}")
+            seen[key] = state
+    return said
+
+
+def outcomes(now: Progress, width: int, *, utf8: bool) -> list[Text]:
+    """How it ended for each service, and why where it did not go well."""
+    results = merged_results(now)
+    made = lines(_PLAIN, [_result_row(n, r, utf8=utf8) for n, r in results.items()], width)
+    good = sum(1 for r in results.values() if words.OUTCOME.get(r["outcome"]) is words.GOOD)
+    bad = len(results) - good
+    if results:
+        tail = f", {bad} did not make it" if bad else ""
+        made += [Text(), Text(f"{good} of {words.plural(len(results), 'service')} done{tail}.")]
+    for operation in now.operations.values():
+        state = operation.get("status")
+        if state == "interrupted":
+            made += paragraph(
+                f"Operation {operation.get('id')} was interrupted: the hub stopped while it ran. "
+                "Run the command again to finish it; what is done already is kept.",
+                width,
+                style="yellow",
+            )
+    return made
+
+
+def merged_results(now: Progress) -> dict[str, Any]:
+    """Results by service over all operations; what was done beats what was already so."""
+    merged: dict[str, Any] = {}
+    for operation in now.operations.values():
+        for name, result in (operation.get("results") or {}).items():
+            idle = str(result.get("outcome", "")).startswith("already_")
+            if name not in merged or not idle:
+                merged[name] = {"outcome": "unknown"} | dict(result)
+    return merged
+
+
+def _result_row(name: str, result: Json, *, utf8: bool) -> Row:
+    outcome = str(result.get("outcome", "unknown"))
+    look = words.OUTCOME.get(outcome, words.UNSURE)
+    notes = () if look is words.GOOD else (result.get("cause"), result.get("detail"))
+    return Row(
+        cells=(
+            look.mark(utf8=utf8),
+            name,
+            outcome.replace("_", " "),
+            words.milliseconds(result.get("duration_ms")),
+        ),
+        styles=(look.style, "", look.style, "dim"),
+        notes=tuple(str(note) for note in dict.fromkeys(notes) if note),
+    )
+
+
+def _blank(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def problem(failure: CommandError, width: int) -> list[Text]:
+    """One sentence and its remedy."""
+    made = paragraph(f"heal7: {failure.sentence}", width, style="red")
+    if failure.remedy:
+        made += paragraph(failure.remedy, width, indent=4)
+    return made

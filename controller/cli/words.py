@@ -1,0 +1,94 @@
+"""Symbols, colours and units: how a fact looks to a person, in one place.
+
+Every state has a symbol *and* a word, so that colour is never the only carrier of meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """`symbol` for terminals that speak UTF-8, `plain` for the others; one cell each."""
+
+    symbol: str
+    plain: str
+    style: str
+
+    def mark(self, *, utf8: bool) -> str:
+        """The symbol this terminal can show."""
+        return self.symbol if utf8 else self.plain
+
+
+GOOD = Look("✓", "+", "green")
+BAD = Look("✗", "x", "bold red")
+WAITING = Look("…", ".", "yellow")
+WARNING = Look("!", "!", "yellow")
+OFF = Look("–", "-", "dim")
+UNSURE = Look("?", "?", "yellow")
+
+HEALTH = {
+    "healthy": GOOD,
+    "unhealthy": BAD,
+    "failed": BAD,
+    "starting": WAITING,
+    "unknown": UNSURE,
+    "blocked": WARNING,
+    "held": WARNING,
+    "stopped": OFF,
+}
+OUTCOME = {
+    "started": GOOD,
+    "restarted": GOOD,
+    "recreated": GOOD,
+    "stopped": GOOD,
+    "already_running": GOOD,
+    "already_stopped": GOOD,
+    "failed": BAD,
+    "blocked": WARNING,
+    "unknown": UNSURE,
+}
+STEP = {"waiting": OFF, "running": WAITING, "done": GOOD, "failed": BAD, "skipped": WARNING}
+CHECK = {"ok": GOOD, "warn": WARNING, "fail": BAD}
+
+_KIB = 1024.0
+
+
+def size(count: float | None) -> str:
+    """Bytes as `48 MiB`; '' where it is not known."""
+    if count is None:
+        return ""
+    for unit in ("B", "KiB", "MiB"):
+        if count < _KIB:
+            return f"{count:.0f} {unit}"
+        count /= _KIB
+    return f"{count:.1f} GiB"
+
+
+def span(seconds: float | None) -> str:
+    """A length of time in its two biggest units, `2h 03m`; '' where it is not known."""
+    if seconds is None:
+        return ""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d {whole % 86400 // 3600:02d}h"
+
+
+def milliseconds(count: float | None) -> str:
+    """`4 ms` below a second, `1.2 s` above; '' where it is not known."""
+    if count is None:
+        return ""
+    if count < 1000:
+        return f"{count:.0f} ms" if count >= 10 else f"{count:.1f} ms"
+    return f"{count / 1000:.1f} s"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 service`, `5 services`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,83 @@
+"""A small HTTP server that gives canned answers, and `heal7` run as a person would run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from tests.unit.cli.fakes import ROOT, FakeHub, Heal7
+
+
+@pytest.fixture
+def fake_hub() -> Iterator[FakeHub]:
+    hub = FakeHub()
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            request = f"{self.command} {self.path}"
+            hub.asked.append(request)
+            hub.headers.append(dict(self.headers))
+            canned = hub.take(request)
+            if canned.stream is None:
+                content = canned.body if isinstance(canned.body, str) else json.dumps(canned.body)
+                body = content.encode()
+            else:
+                body = canned.stream
+            self.send_response(canned.status)
+            self.send_header("Content-Type", canned.content_type)
+            if canned.stream is None:
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            self.answer()
+
+        def do_POST(self) -> None:
+            self.answer()
+
+        def log_message(self, *_arguments: Any) -> None:
+            """The requests are in `asked`."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    hub.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def heal7(fake_hub: FakeHub) -> Heal7:
+    """Run `heal7 ARGS…` against the fake hub, 80 columns wide, and give what it printed."""
+
+    def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        surroundings = {
+            "PATH": os.environ["PATH"],
+            "HEAL7_HUB": fake_hub.url,
+            "COLUMNS": "80",
+            "LANG": "C.UTF-8",
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "controller", *arguments],
+            cwd=ROOT,
+            env=surroundings | env,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,106 @@
+"""What the tests of the command line share: canned answers, and builders of API documents."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[3]
+
+Heal7 = Callable[..., "subprocess.CompletedProcess[str]"]
+"""Runs `heal7 ARGS…`; keywords are environment variables."""
+
+
+@dataclass
+class Answer:
+    """What the fake hub sends. `stream` closes the connection after its bytes, like a lost one."""
+
+    body: Any = None
+    status: int = 200
+    content_type: str = "application/json"
+    stream: bytes | None = None
+
+
+@dataclass
+class FakeHub:
+    """Answers by `METHOD path?query`; a list is given out one by one, its last for ever."""
+
+    url: str = ""
+    answers: dict[str, list[Answer]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+
+    def on(self, request: str, *answers: Any, status: int = 200) -> None:
+        """Give these answers to `request`; anything but an Answer is sent as JSON."""
+        self.answers[request] = [
+            answer if isinstance(answer, Answer) else Answer(answer, status) for answer in answers
+        ]
+
+    def problem(self, request: str, status: int, **fields: Any) -> None:
+        """Answer `request` by problem+json."""
+        body = {"type": "about:blank", "status": status} | fields
+        self.answers[request] = [Answer(body, status, "application/problem+json")]
+
+    def take(self, request: str) -> Answer:
+        left = self.answers.get(request)
+        if not left:
+            return Answer({"title": "No such page", "detail": request}, 404)
+        return left.pop(0) if len(left) > 1 else left[0]
+
+
+def service(name: str, **facts: Any) -> dict[str, Any]:
+    """A Service of the API, healthy unless said otherwise."""
+    return {
+        "name": name,
+        "port": 8012,
+        "desired": "running",
+        "state": "running",
+        "health": "healthy",
+        "reason": "It answers.",
+        "container_id": "abc",
+        "image": f"heal7/{name}:latest",
+        "depends_on": [],
+        "started_at": "2026-01-02T03:04:05.000Z",
+        "uptime_s": 7384.2,
+        "restarts": 0,
+        "response_ms": 3.6,
+        "cpu_percent": 0.31,
+        "memory_bytes": 50_331_648,
+        "port_open": True,
+    } | facts
+
+
+def operation(
+    identity: str, status: str, *names: str, outcome: str = "started", **facts: Any
+) -> dict[str, Any]:
+    """An Operation of the API with one step a service, and results once it has ended."""
+    ended = status != "running"
+    step = {"succeeded": "done", "failed": "failed"}.get(status, "running")
+    return {
+        "operation": identity,
+        "id": identity,
+        "kind": "start",
+        "status": status,
+        "targets": list(names),
+        "requested_at": "2026-01-02T03:04:05.000Z",
+        "requested_by": "operator",
+        "ended_at": "2026-01-02T03:04:06.000Z" if ended else None,
+        "results": {
+            name: {
+                "outcome": outcome,
+                "cause": "People want it running.",
+                "duration_ms": 1234,
+                "detail": None,
+            }
+            for name in names
+        }
+        if ended
+        else {},
+        "steps": [
+            {"op": "start", "service": name, "cause": "People want it running.", "status": step}
+            for name in names
+        ],
+    } | facts
