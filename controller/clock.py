@@ -29,6 +29,11 @@ def jitter(base_s: float, fraction: float) -> float:
     return base_s * (1 + _random.uniform(-fraction, fraction))
 
 
+def new_id(prefix: str) -> str:
+    """A unique id that sorts by the time of its making: `op_0192f3c4a1b2_9f3a61c2`."""
+    return f"{prefix}_{time.time_ns() // 1_000_000:012x}_{secrets.token_hex(4)}"
+
+
 def rfc3339(moment: datetime | None) -> str | None:
     """UTC RFC 3339 with milliseconds and `Z`, the form of every time in the API."""
     if moment is None:

@@ -18,7 +18,7 @@ from docker.types import IPAMConfig, IPAMPool
 from docker.utils import kwargs_from_env
 
 from controller.engine import create as creation
-from controller.engine.inspect import LABEL_ONEOFF, LABEL_PROJECT, container
+from controller.engine.inspect import LABEL_ONEOFF, LABEL_PROJECT, LABEL_SERVICE, container
 from controller.engine.mapping import ImageMissingError, mapped_errors
 from controller.errors import EngineConflictError, EngineError, EngineNotFoundError
 from controller.model.observation import ContainerObs, State
@@ -54,8 +54,9 @@ class DockerEngine:
         """The client with this read timeout, made at first use: the engine may come later."""
         with self._lock:
             if timeout_s not in self._clients:
-                options: dict[str, Any] = {} if self._base_url else kwargs_from_env()
-                options.setdefault("base_url", self._base_url)
+                options: dict[str, Any] = {"base_url": self._base_url}
+                if not self._base_url:
+                    options |= kwargs_from_env()
                 with mapped_errors("connecting to the engine"):
                     self._clients[timeout_s] = docker.APIClient(
                         **options,
@@ -75,15 +76,16 @@ class DockerEngine:
         with mapped_errors("asking the engine for a sign of life"):
             return bool(client.ping())
 
-    def list_containers(self, project: str, running_only: bool = False) -> list[ContainerObs]:
-        """Every container of a compose project (one-offs left out), inspected."""
-        return list(self._inspected(project, running_only))
+    def list_containers(self, project: str, service: str | None = None) -> list[ContainerObs]:
+        """Every container of a compose project or of one service of it (one-offs left out)."""
+        return list(self._inspected(project, service))
 
-    def _inspected(self, project: str, running_only: bool) -> Iterator[ContainerObs]:
+    def _inspected(self, project: str, service: str | None) -> Iterator[ContainerObs]:
+        labels = [f"{LABEL_PROJECT}={project}"]
+        if service is not None:
+            labels.append(f"{LABEL_SERVICE}={service}")
         with mapped_errors(f"listing the containers of {project}"):
-            rows = self.api.containers(
-                all=not running_only, filters={"label": f"{LABEL_PROJECT}={project}"}
-            )
+            rows = self.api.containers(all=True, filters={"label": labels})
         for row in rows:
             if (row.get("Labels") or {}).get(LABEL_ONEOFF) == "True":
                 continue
@@ -174,6 +176,10 @@ class DockerEngine:
         with mapped_errors("stopping the container"):
             # docker-py waits for the grace beyond its own read timeout.
             self.api.stop(checked(container_id), timeout=max(0, round(grace_s)))
+
+    def unpause(self, container_id: str) -> None:
+        with mapped_errors("resuming the paused container"):
+            self.api.unpause(checked(container_id))
 
     def kill(self, container_id: str, signal: str = "SIGKILL") -> None:
         with mapped_errors("killing the container"):

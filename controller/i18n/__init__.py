@@ -11,7 +11,7 @@ from importlib import resources
 
 import yaml
 
-from controller.model.text import Text
+from controller.model.text import Param, Text
 
 LANGUAGES = ("en", "ko")
 DEFAULT = "en"
@@ -38,10 +38,14 @@ def catalogue() -> dict[str, dict[str, str]]:
 def render(message: Text, language: str = DEFAULT) -> str:
     """The sentence in `language`; an unknown language falls back to English."""
     sentences = catalogue()[message.key]
-    return sentences.get(language, sentences[DEFAULT]).format(**message.params)
+    facts = {
+        name: render(value, language) if isinstance(value, Text) else value
+        for name, value in message.params.items()
+    }
+    return sentences.get(language, sentences[DEFAULT]).format(**facts)
 
 
-def word(key: str, language: str = DEFAULT, **params: str | int | float) -> str:
+def word(key: str, language: str = DEFAULT, **params: Param) -> str:
     """A catalogue entry by key, for pages."""
     return render(Text(key, params), language)
 

@@ -1,0 +1,65 @@
+"""The engine's event stream, read without a thread.
+
+Events only *wake*: the name of the service that changed is all that leaves this module, and what
+is true is looked up afterwards. The stream ends silently when the daemon stops, so its reader must
+subscribe again and then list; `controller.orchestrator.loop` does both.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Callable
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from controller.engine.inspect import LABEL_PROJECT, LABEL_SERVICE
+from controller.errors import EngineUnreachableError
+
+_DEFAULT_SOCKET = "unix:///var/run/docker.sock"
+_NOISE = ("exec_", "top", "attach", "resize", "export", "archive-path", "extract-to-dir")
+
+
+async def service_events(
+    project: str, subscribed: Callable[[], None], base_url: str | None = None
+) -> AsyncIterator[str]:
+    """Names of services of `project` whose containers changed, as it happens.
+
+    `subscribed` is called once the engine has accepted the subscription: list then, not before.
+    Ends when the engine closes the stream. Raises EngineUnreachableError when it cannot be opened
+    or breaks.
+    """
+    connector, url = _where(base_url or os.environ.get("DOCKER_HOST") or _DEFAULT_SOCKET)
+    filters = json.dumps({"type": ["container"], "label": [f"{LABEL_PROJECT}={project}"]})
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
+    try:
+        async with (
+            aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+            session.get(f"{url}/events", params={"filters": filters}) as answer,
+        ):
+            answer.raise_for_status()
+            subscribed()
+            async for line in answer.content:
+                service = _service_of(line)
+                if service is not None:
+                    yield service
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise EngineUnreachableError(
+            f"following the engine's events: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _service_of(line: bytes) -> str | None:
+    event = json.loads(line)
+    if str(event.get("Action", "")).startswith(_NOISE):
+        return None
+    service: str | None = event.get("Actor", {}).get("Attributes", {}).get(LABEL_SERVICE)
+    return service
+
+
+def _where(base_url: str) -> tuple[aiohttp.BaseConnector, str]:
+    parts = urlsplit(base_url)
+    if parts.scheme in ("unix", "http+unix"):
+        return aiohttp.UnixConnector(parts.path), "http://engine"
+    return aiohttp.TCPConnector(), f"http://{parts.netloc}"

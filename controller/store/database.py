@@ -1,0 +1,95 @@
+"""The one door to SQLite: one writer thread, whole transactions, on disk before it is said.
+
+WAL with synchronous=FULL: what was acknowledged survives a power cut. The hub's event loop never
+touches the file itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from controller.errors import StoreError
+from controller.store.schema import STEPS
+
+T = TypeVar("T")
+
+
+class Database:
+    """One SQLite file. Use `await write(fn)` and `await read(fn)`; `fn` gets the connection."""
+
+    def __init__(self, file: Path):
+        self._file = file
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._connection: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        """Open and migrate. Raises StoreError with the file's name where that cannot be."""
+        await self._run(self._open)
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` in one transaction: all of it is on disk afterwards, or none."""
+        return await self._run(lambda: self._transaction(work))
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._run(lambda: work(self._open_connection()))
+
+    async def close(self) -> None:
+        await self._run(self._close)
+        self._thread.shutdown()
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                f"{self._file}: {error}",
+                remedy="Check the disk's free space and that the hub may write to this folder.",
+            ) from error
+
+    def _open(self) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA busy_timeout = 5000")
+        self._connection = connection
+        self._file.chmod(0o600)
+        self._migrate(connection)
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        (done,) = connection.execute("PRAGMA user_version").fetchone()
+        if done > len(STEPS):
+            raise StoreError(
+                f"{self._file} was written by a newer hub (schema {done}, this one knows "
+                f"{len(STEPS)})",
+                remedy="Run the newer version again, or move the file away to start afresh.",
+            )
+        for number, step in enumerate(STEPS[done:], start=done + 1):
+            connection.executescript(f"BEGIN;{step};PRAGMA user_version = {number};COMMIT;")
+
+    def _transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self._open_connection()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        return result
+
+    def _open_connection(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise StoreError(f"{self._file} is not open")
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

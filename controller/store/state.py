@@ -1,0 +1,210 @@
+"""What people wanted and what was done about it, as rows.
+
+Desired state, the operation and its audit line are written in one transaction *before* anything is
+touched, so a hub that dies half-way knows what it owes.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from controller.clock import rfc3339
+from controller.model.text import Text
+from controller.model.view import (
+    Desired,
+    OperationKind,
+    OperationStatus,
+    OperationView,
+    ServiceResult,
+)
+from controller.store.database import Database
+
+_KEEP_OPERATIONS = 1000
+_KEEP_AUDIT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What people want of one service. `restart_of` is the incarnation that a requested restart
+    must end; it is done once the container lives another life."""
+
+    state: Desired
+    restart_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An operation as the table has it, with the wishes it writes."""
+
+    operation: OperationView
+    wishes: Mapping[str, Wish]
+    cause: str
+
+
+class StateStore:
+    """Desired state, operations and audit on a `Database`."""
+
+    def __init__(self, database: Database):
+        self._db = database
+
+    async def wishes(self) -> dict[str, Wish]:
+        """Every stored wish by service."""
+
+        def work(c: sqlite3.Connection) -> dict[str, Wish]:
+            rows = c.execute("SELECT service, state, restart_of FROM desired")
+            return {r["service"]: Wish(Desired(r["state"]), r["restart_of"]) for r in rows}
+
+        return await self._db.read(work)
+
+    async def begin(self, stored: Stored) -> None:
+        """Acknowledge an operation: wishes, operation and audit row together."""
+        operation = stored.operation
+
+        def work(c: sqlite3.Connection) -> None:
+            _write_wishes(c, stored.wishes, operation.requested_at, operation.requested_by)
+            c.execute(
+                "INSERT INTO operation (id, kind, status, targets, requested_at, requested_by)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    operation.id,
+                    operation.kind,
+                    operation.status,
+                    json.dumps(operation.targets),
+                    rfc3339(operation.requested_at),
+                    operation.requested_by,
+                ),
+            )
+            _audit(c, operation, stored.cause)
+            _prune(c)
+
+        await self._db.write(work)
+
+    async def adopt(self, wishes: Mapping[str, Wish], now: datetime) -> None:
+        """Store wishes for services nobody ever spoke of: they run, so they are wanted."""
+        await self._db.write(lambda c: _write_wishes(c, wishes, now, "hub"))
+
+    async def finish(self, operation: OperationView) -> None:
+        """Store how an operation ended; a restart that was owed is no longer."""
+
+        def work(c: sqlite3.Connection) -> None:
+            c.execute(
+                "UPDATE operation SET status = ?, ended_at = ?, results = ? WHERE id = ?",
+                (
+                    operation.status,
+                    rfc3339(operation.ended_at),
+                    json.dumps({n: _result_row(r) for n, r in operation.results.items()}),
+                    operation.id,
+                ),
+            )
+            c.executemany(
+                "UPDATE desired SET restart_of = NULL WHERE service = ?",
+                [(name,) for name in operation.targets],
+            )
+
+        await self._db.write(work)
+
+    async def operations(self, limit: int = 20) -> list[OperationView]:
+        """The newest operations, newest first."""
+
+        def work(c: sqlite3.Connection) -> list[OperationView]:
+            sql = "SELECT * FROM operation ORDER BY requested_at DESC, id DESC LIMIT ?"
+            return [_operation(r) for r in c.execute(sql, (limit,))]
+
+        return await self._db.read(work)
+
+    async def operation(self, operation_id: str) -> OperationView | None:
+        def work(c: sqlite3.Connection) -> OperationView | None:
+            row = c.execute("SELECT * FROM operation WHERE id = ?", (operation_id,)).fetchone()
+            return _operation(row) if row else None
+
+        return await self._db.read(work)
+
+    async def interrupt_running(self, now: datetime) -> list[OperationView]:
+        """Mark what a dead hub left unfinished as interrupted; returns those operations."""
+
+        def work(c: sqlite3.Connection) -> list[OperationView]:
+            rows = c.execute("SELECT * FROM operation WHERE status = 'running'").fetchall()
+            c.execute(
+                "UPDATE operation SET status = 'interrupted', ended_at = ?"
+                " WHERE status = 'running'",
+                (rfc3339(now),),
+            )
+            return [_operation(r) for r in rows]
+
+        return await self._db.write(work)
+
+
+def _write_wishes(
+    c: sqlite3.Connection, wishes: Mapping[str, Wish], at: datetime, who: str
+) -> None:
+    c.executemany(
+        "INSERT INTO desired (service, state, restart_of, changed_at, changed_by)"
+        " VALUES (?, ?, ?, ?, ?) ON CONFLICT (service) DO UPDATE SET state = excluded.state,"
+        " restart_of = excluded.restart_of, changed_at = excluded.changed_at,"
+        " changed_by = excluded.changed_by",
+        [(n, w.state, w.restart_of, rfc3339(at), who) for n, w in wishes.items()],
+    )
+
+
+def _audit(c: sqlite3.Connection, operation: OperationView, cause: str) -> None:
+    c.execute(
+        "INSERT INTO audit (at, who, action, targets, cause, operation) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            rfc3339(operation.requested_at),
+            operation.requested_by,
+            operation.kind,
+            json.dumps(operation.targets),
+            cause,
+            operation.id,
+        ),
+    )
+
+
+def _prune(c: sqlite3.Connection) -> None:
+    c.execute(
+        "DELETE FROM operation WHERE status != 'running' AND id NOT IN"
+        " (SELECT id FROM operation ORDER BY requested_at DESC LIMIT ?)",
+        (_KEEP_OPERATIONS,),
+    )
+    c.execute("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?", (_KEEP_AUDIT,))
+
+
+def _result_row(result: ServiceResult) -> dict[str, Any]:
+    return {
+        "outcome": result.outcome,
+        "cause": result.cause.to_json(),
+        "duration_ms": result.duration_ms,
+        "detail": result.detail,
+    }
+
+
+def _results(raw: str) -> dict[str, ServiceResult]:
+    return {
+        name: ServiceResult(
+            outcome=row["outcome"],
+            cause=Text.from_json(row["cause"]),
+            duration_ms=row["duration_ms"],
+            detail=row["detail"],
+        )
+        for name, row in json.loads(raw).items()
+    }
+
+
+def _operation(row: sqlite3.Row) -> OperationView:
+    ended: str | None = row["ended_at"]
+    targets: Sequence[str] = json.loads(row["targets"])
+    return OperationView(
+        id=row["id"],
+        kind=OperationKind(row["kind"]),
+        status=OperationStatus(row["status"]),
+        targets=tuple(targets),
+        requested_at=datetime.fromisoformat(row["requested_at"]),
+        requested_by=row["requested_by"],
+        ended_at=datetime.fromisoformat(ended) if ended else None,
+        results=_results(row["results"]),
+    )

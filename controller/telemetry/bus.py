@@ -1,0 +1,99 @@
+"""What happens in the hub, told to whoever listens, without ever waiting for a listener.
+
+Every event has an id that grows by one; a ring of the last ones lets a client that lost its
+connection resume. A listener that does not keep up is dropped: it reconnects and resumes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+_RING = 1024
+_BACKLOG = 256
+
+Renderer = Callable[[str], str]
+"""Gives the event's JSON in a language."""
+
+
+@dataclass(slots=True)
+class Event:
+    """One event. `render(language)` gives its JSON; each language is rendered once for all."""
+
+    id: int
+    kind: str
+    renderer: Renderer
+    _rendered: dict[str, str] = field(default_factory=dict)
+
+    def render(self, language: str) -> str:
+        if language not in self._rendered:
+            self._rendered[language] = self.renderer(language)
+        return self._rendered[language]
+
+
+class Subscription:
+    """One listener's backlog. `get()` awaits the next event; None means it was dropped."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Event | None] = asyncio.Queue(_BACKLOG)
+
+    async def get(self) -> Event | None:
+        return await self._queue.get()
+
+    def offer(self, event: Event) -> bool:
+        """False when the listener has fallen too far behind."""
+        try:
+            self._queue.put_nowait(event)
+        except asyncio.QueueFull:
+            return False
+        return True
+
+    def end(self) -> None:
+        """Make the listener stop after what it has."""
+        with suppress(asyncio.QueueFull):
+            self._queue.put_nowait(None)
+
+
+class Bus:
+    """The hub's one event bus; use from the event loop only."""
+
+    def __init__(self) -> None:
+        self._ring: deque[Event] = deque(maxlen=_RING)
+        self._listeners: set[Subscription] = set()
+        self._next = 1
+
+    @property
+    def last_id(self) -> int:
+        return self._next - 1
+
+    def publish(self, kind: str, renderer: Renderer) -> None:
+        """Tell every listener; those too slow are dropped."""
+        event = Event(self._next, kind, renderer)
+        self._next += 1
+        self._ring.append(event)
+        for listener in list(self._listeners):
+            if not listener.offer(event):
+                self.unsubscribe(listener)
+                listener.end()
+
+    def subscribe(self, after: int | None = None) -> Subscription:
+        """Listen from now, or from the event after id `after` as far as the ring reaches back."""
+        listener = Subscription()
+        if after is not None:
+            for event in self._ring:
+                if event.id > after and not listener.offer(event):
+                    break
+        self._listeners.add(listener)
+        return listener
+
+    def unsubscribe(self, listener: Subscription) -> None:
+        self._listeners.discard(listener)
+
+    def close(self) -> None:
+        """Let every listener end."""
+        for listener in list(self._listeners):
+            listener.end()
+        self._listeners.clear()
