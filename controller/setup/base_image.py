@@ -53,12 +53,8 @@ def mirror(indextargets: str) -> str | None:
     return None
 
 
-def ensure(images: Images, machine: system.Machine, say: Say) -> str:
-    """The base image's id; pulled or built unless it is there already. Raises SetupError."""
-    found = images.id(REF)
-    if found is not None:
-        say("already here")
-        return found
+def make(images: Images, machine: system.Machine, say: Say) -> str:
+    """Pull or build the base image; its id. Raises SetupError where neither can be done."""
     local = images.id(UPSTREAM)
     if local is None:
         say(f"asking a registry for {UPSTREAM}")

@@ -48,7 +48,8 @@ def ensure(machine: system.Machine, say: Say) -> DockerEngine:
         )
     if not system.have("dockerd"):
         system.need_debian(machine, "Docker Engine", _INSTALL)
-        system.apt_install(["docker.io", "iptables", "ca-certificates"], say)
+        # debootstrap is small, and fetching it here saves a second round where no registry answers.
+        system.apt_install(["docker.io", "iptables", "ca-certificates", "debootstrap"], say)
     if not machine.root:
         raise SetupError(
             "No engine answers, or this user may not use it.",

@@ -11,16 +11,17 @@ import hashlib
 import os
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.engine.images import Images, Say, context_files, write_context
 from controller.errors import HubError, SetupError
-from controller.setup import base_image, wheels
+from controller.setup import base_image
 from controller.setup.progress import Board
 from controller.setup.system import Machine
+from controller.setup.wheels import WheelStore
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 VERSION = "0.1.0"
@@ -112,29 +113,40 @@ def is_current(images: Images, definition: ImageDef) -> bool:
     return images.label(definition.ref, HASH_LABEL) == wanted
 
 
+def needed_for(stack_images: Collection[str], known: Sequence[ImageDef]) -> tuple[ImageDef, ...]:
+    """The hub, the services whose images a stack names, and what those stand on."""
+    services = [d for d in known if d.parent == SERVICE_BASE and d.ref in stack_images]
+    wanted = {HUB, *(d.ref for d in services)} | ({SERVICE_BASE} if services else set())
+    return tuple(d for d in known if d.ref in wanted)
+
+
 class Builder:
     """Builds a set of images, each as soon as its parent and its wheels are there.
 
     `start()` answers at once; `future(ref)` is the id of that image when it is done.
     """
 
-    def __init__(self, images: Images, machine: Machine, board: Board, wanted: Sequence[ImageDef]):
+    def __init__(
+        self,
+        images: Images,
+        machine: Machine,
+        board: Board,
+        wanted: Sequence[ImageDef],
+        store: WheelStore,
+    ):
         self._images = images
         self._machine = machine
         self._board = board
         self._wanted = wanted
+        self._store = store
         self._slots = threading.Semaphore(_AT_ONCE)
         self._futures: dict[str, Future[str]] = {}
-        self._wheels: dict[Path, Future[dict[str, Path]]] = {}
         self.built: list[str] = []
 
     def start(self, pool: ThreadPoolExecutor) -> None:
         """Begin. The pool must have room for one thread an image and two more."""
         stale = [d for d in self._wanted if not is_current(self._images, d)]
-        locks = {d.lock for d in stale if d.lock is not None}
-        self._wheels = {lock: Future() for lock in sorted(locks)}
-        if self._wheels:
-            pool.submit(self._fetch_wheels)
+        self._store.prefetch([d.lock for d in stale if d.lock], pool, self._board)
         self._futures[base_image.REF] = pool.submit(self._base)
         for definition in self._wanted:
             self._futures[definition.ref] = pool.submit(self._image, definition)
@@ -149,30 +161,11 @@ class Builder:
         return {ref: future.result() for ref, future in self._futures.items()}
 
     def _base(self) -> str:
+        found = self._images.id(base_image.REF)
+        if found is not None:
+            return found
         with self._board.phase("base image") as phase:
-            return base_image.ensure(self._images, self._machine, phase.say)
-
-    def _fetch_wheels(self) -> None:
-        with (
-            self._board.phase("wheels") as phase,
-            ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="wheels") as pool,
-        ):
-            for lock, future in self._wheels.items():
-                pool.submit(self._fetch_one, lock, future, phase.say)
-
-    def _fetch_one(self, lock: Path, future: Future[dict[str, Path]], say: Say) -> None:
-        try:
-            future.set_result(wheels.fetch(lock, self._machine.machine, say))
-        except Exception as error:  # noqa: BLE001 - handed on to whoever waits for the wheels
-            future.set_exception(error)
-
-    def _wheels_of(self, definition: ImageDef, say: Say) -> dict[str, Path]:
-        if definition.lock is None:
-            return {}
-        waiting = self._wheels.get(definition.lock)
-        if waiting is None:
-            return wheels.fetch(definition.lock, self._machine.machine, say)
-        return waiting.result()
+            return base_image.make(self._images, self._machine, phase.say)
 
     def _image(self, definition: ImageDef) -> str:
         parent_id = self._futures[definition.parent].result()
@@ -181,7 +174,7 @@ class Builder:
         here = self._images.id(definition.ref)
         if here is not None and self._images.label(definition.ref, HASH_LABEL) == wanted:
             return here
-        found = self._wheels_of(definition, lambda line: None)
+        found = self._store.get(definition.lock, _quiet) if definition.lock else {}
         with self._slots, self._board.phase(f"image {definition.name}") as phase:
             built = self._build(definition, files, found, wanted, phase.say)
             self.built.append(definition.ref)
@@ -207,6 +200,10 @@ class Builder:
                 build_args={"BASE": definition.parent, **proxies},
                 say=say,
             )
+
+
+def _quiet(line: str) -> None:
+    """For work that has no line of its own on the board."""
 
 
 def raise_all(futures: Iterable[Future[str]]) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.spinner import Spinner
@@ -58,6 +58,7 @@ class Board:
         self._lock = threading.Lock()
         self._started = clock.monotonic()
         self._stop = threading.Event()
+        self.below: RenderableType | None = None
 
     def seconds(self) -> float:
         """Seconds since the board was made."""
@@ -130,7 +131,7 @@ class Board:
         with self._lock:
             for phase in self.phases:
                 table.add_row(*_row(phase, now))
-        return Group(table)
+        return Group(table) if self.below is None else Group(table, self.below)
 
 
 def _row(phase: Phase, now: float) -> tuple[Spinner | Text, str, str, Text]:

@@ -1,0 +1,63 @@
+"""What set-up shows at its end: the services, where they are, and how long each phase took.
+
+Pure: from the hub's JSON and the phases' seconds to things rich can print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+_COLOURS = {
+    "healthy": "green",
+    "starting": "cyan",
+    "unhealthy": "red",
+    "failed": "red",
+    "blocked": "red",
+    "held": "yellow",
+    "stopped": "dim",
+}
+
+
+def services_table(services: Sequence[Mapping[str, Any]]) -> Table:
+    """The services of `GET /orchestration/status` with their addresses, health and reason."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("service", "address", "health", "reason"):
+        table.add_column(heading, overflow="fold", no_wrap=heading != "reason")
+    for service in services:
+        health = str(service.get("health", "unknown"))
+        port = service.get("port")
+        table.add_row(
+            Text(str(service.get("name", ""))),
+            Text(f"http://localhost:{port}" if port else "-"),
+            Text(health, style=_COLOURS.get(health, "")),
+            Text(str(service.get("reason") or "")),
+        )
+    return table
+
+
+def causes(operation: Mapping[str, Any]) -> list[str]:
+    """One sentence for each service that an operation could not bring where it was asked to."""
+    good = ("started", "restarted", "recreated", "already_running", "stopped", "already_stopped")
+    found = []
+    for name, result in (operation.get("results") or {}).items():
+        if result.get("outcome") not in good:
+            why = result.get("detail") or result.get("cause") or "no cause was given"
+            found.append(f"{name}: {result.get('outcome')}: {why}")
+    return found
+
+
+def summary(services: Sequence[Mapping[str, Any]]) -> str:
+    """`3/5 healthy; waiting for a, b`."""
+    waiting = [str(s.get("name")) for s in services if s.get("health") != "healthy"]
+    line = f"{len(services) - len(waiting)}/{len(services)} healthy"
+    return f"{line}; waiting for {', '.join(waiting)}" if waiting else line
+
+
+def timings_line(timings: Mapping[str, float], total_s: float) -> str:
+    """`base image 36.8 s · wheels 7.0 s · in all 48.0 s`; phases may overlap."""
+    parts = [f"{name} {seconds:.1f} s" for name, seconds in timings.items()]
+    return " · ".join([*parts, f"in all {total_s:.1f} s"])

@@ -1,0 +1,185 @@
+"""From whatever machine this is to the running stack: `heal7 up`, `heal7 setup`, `images build`.
+
+Phases start as soon as what they need is there: wheels are fetched while the engine is installed
+and the base image made, the hub starts while services' images are still being built.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from controller.config.compose.pipeline import Request, compile_stack
+from controller.config.compose.to_spec import to_stack
+from controller.config.files import FileReader
+from controller.config.load import load
+from controller.engine.client import DockerEngine
+from controller.engine.images import Images
+from controller.errors import SetupError
+from controller.model.spec import StackSpec
+from controller.setup import engine as engine_setup
+from controller.setup import hub, report, system
+from controller.setup.images import (
+    CHECKOUT,
+    HUB,
+    VERSION,
+    Builder,
+    ImageDef,
+    definitions,
+    needed_for,
+)
+from controller.setup.progress import Board, Phase
+from controller.setup.wheels import WheelStore
+
+_THREADS = 24
+_BEAT_S = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What every way in needs: the machine, a working engine and its images."""
+
+    machine: system.Machine
+    engine: DockerEngine
+    store: WheelStore
+
+
+def setup(*, console: Console, checkout: Path = CHECKOUT) -> None:
+    """A working engine and all images, nothing started. Raises SetupError, EngineError."""
+    _build(definitions(checkout), console)
+
+
+def build_images(names: Sequence[str] = (), *, console: Console, checkout: Path = CHECKOUT) -> None:
+    """Build the named images (none: all) where something changed, and what they stand on.
+
+    Raises SetupError for a name that is no image here, or with what failed.
+    """
+    known = definitions(checkout)
+    unknown = sorted(set(names) - {d.name for d in known})
+    if unknown:
+        raise SetupError(
+            f"There is no image definition named {', '.join(unknown)}.",
+            remedy=f"These exist: {', '.join(d.name for d in known)}.",
+        )
+    chosen = {d.name for d in known if not names or d.name in names}
+    parents = {d.parent for d in known if d.name in chosen}
+    _build(tuple(d for d in known if d.name in chosen or d.ref in parents), console)
+
+
+def up(config: Path, *, console: Console, checkout: Path = CHECKOUT) -> bool:
+    """Bring everything up and show it. True when every service runs and is healthy.
+
+    A second call with nothing changed changes nothing. Raises ConfigError for files that are
+    wrong, SetupError and EngineError with what a person must do.
+    """
+    config = config.resolve()
+    loaded = load(config, os.environ)
+    declared = hub_stack(checkout, config, loaded.digest, os.environ)
+    stack_images = {spec.container.image for spec in loaded.stack.services.values()}
+    wanted = needed_for(stack_images, definitions(checkout))
+    board = Board(console)
+    door = hub.HubDoor()
+    with board.shown(), ThreadPoolExecutor(_THREADS, thread_name_prefix="setup") as pool:
+        ready = _prepare(board, pool, wanted)
+        builder = Builder(Images(ready.engine), ready.machine, board, wanted, ready.store)
+        builder.start(pool)
+        hub_up = pool.submit(_hub, ready.engine, declared, door, builder.future(HUB), board)
+        builder.wait()
+        hub_up.result()
+        with board.phase("services") as phase:
+            operation = _follow(door, board, phase)
+        board.below = None
+    status = door.get("/orchestration/status")
+    _show(console, board, status, operation, door)
+    return operation.get("status") == "succeeded"
+
+
+def hub_stack(
+    checkout: Path, config: Path, digest: str, environment: Mapping[str, str]
+) -> StackSpec:
+    """compose/hub.yaml as declared for this configuration. Raises ConfigError."""
+    folder = checkout / "compose"
+    values = {
+        **environment,
+        "HEAL7_HOME": str(config.parent),
+        "HEAL7_CONFIG_NAME": config.name,
+        "HEAL7_CONFIG_DIGEST": digest,
+    }
+    request = Request(
+        files=(str(folder / "hub.yaml"),),
+        project_directory=str(folder),
+        env=values,
+        project=hub.PROJECT,
+    )
+    compiled = compile_stack(request, FileReader())
+    return to_stack(compiled, dict.fromkeys(compiled.model["services"]), VERSION)
+
+
+def _build(wanted: Sequence[ImageDef], console: Console) -> None:
+    board = Board(console)
+    with board.shown(), ThreadPoolExecutor(_THREADS, thread_name_prefix="setup") as pool:
+        ready = _prepare(board, pool, wanted)
+        builder = Builder(Images(ready.engine), ready.machine, board, wanted, ready.store)
+        builder.start(pool)
+        builder.wait()
+    said = f"{len(builder.built)} built" if builder.built else "nothing to build"
+    console.print(f"Images: {said}. {report.timings_line(board.timings(), board.seconds())}")
+
+
+def _prepare(board: Board, pool: ThreadPoolExecutor, wanted: Sequence[ImageDef]) -> Ready:
+    """A working engine; wheels are fetched meanwhile where there is none to begin with."""
+    machine = system.detect()
+    store = WheelStore(machine.machine)
+    engine = engine_setup.connect()
+    if engine is None:
+        store.prefetch([d.lock for d in wanted if d.lock], pool, board)
+        with board.phase("engine") as phase:
+            engine = engine_setup.ensure(machine, phase.say)
+    return Ready(machine, engine, store)
+
+
+def _hub(
+    engine: DockerEngine, declared: StackSpec, door: hub.HubDoor, image: Future[str], board: Board
+) -> None:
+    image_id = image.result()
+    with board.phase("hub") as phase:
+        hub.ensure(engine, declared, image_id, phase.say)
+        hub.await_ready(engine, declared, door, phase.say)
+        phase.say(door.url)
+
+
+def _follow(door: hub.HubDoor, board: Board, phase: Phase) -> Mapping[str, Any]:
+    """Ask for every service and stay with the operation until it ends; the operation."""
+    operation = hub.start_all(door, phase.say)
+    identity = operation.get("id") or operation.get("operation")
+    beat = threading.Event()
+    while True:
+        services = door.get("/orchestration/status").get("services") or []
+        board.below = report.services_table(services)
+        phase.say(report.summary(services))
+        operation = door.get(f"/orchestration/operations/{identity}")
+        if operation.get("status") != "running":
+            return operation
+        beat.wait(_BEAT_S)
+
+
+def _show(
+    console: Console,
+    board: Board,
+    status: Mapping[str, Any],
+    operation: Mapping[str, Any],
+    door: hub.HubDoor,
+) -> None:
+    console.print(report.services_table(status.get("services") or []))
+    for cause in report.causes(operation):
+        console.print(f"✘ {cause}", style="red", markup=False, highlight=False)
+    address = door.url.replace("127.0.0.1", "localhost")
+    console.print(f"\nDashboard: {address}/dashboard", highlight=False)
+    console.print(report.timings_line(board.timings(), board.seconds()), highlight=False)
