@@ -79,6 +79,7 @@ def _build(runtime: Runtime) -> FastAPI:
         version=service.version,
         docs_url=None,
         redoc_url=None,
+        strict_content_type=False,  # actions take JSON whatever it is called; so do routes
         lifespan=runtime.lifespan,
     )
     app.add_middleware(
