@@ -1,0 +1,329 @@
+"""Facts to page: everything a template shows, decided here without I/O, so it can be tested.
+
+Templates only lay out; what needs attention, which word and which icon, which buttons make sense
+is settled in these functions. `now` and the language are parameters.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from controller.dashboard import wording
+from controller.i18n import render, word
+from controller.model.observation import State
+from controller.model.view import (
+    Desired,
+    Health,
+    OperationKind,
+    OperationView,
+    ServiceView,
+    StackView,
+)
+
+
+class Tone(StrEnum):
+    """The five moods of the page; each has a colour, and never a colour alone."""
+
+    OK = "ok"
+    BUSY = "busy"
+    WARN = "warn"
+    BAD = "bad"
+    IDLE = "idle"
+
+
+_LOOK: Mapping[Health, tuple[Tone, str]] = {
+    Health.HEALTHY: (Tone.OK, "check"),
+    Health.STARTING: (Tone.BUSY, "busy"),
+    Health.UNHEALTHY: (Tone.WARN, "warn"),
+    Health.BLOCKED: (Tone.WARN, "blocked"),
+    Health.HELD: (Tone.WARN, "held"),
+    Health.UNKNOWN: (Tone.WARN, "question"),
+    Health.FAILED: (Tone.BAD, "fail"),
+    Health.STOPPED: (Tone.IDLE, "stopped"),
+}
+_SEVERITY = (
+    Health.FAILED,
+    Health.UNHEALTHY,
+    Health.BLOCKED,
+    Health.HELD,
+    Health.UNKNOWN,
+    Health.STARTING,
+    Health.HEALTHY,
+    Health.STOPPED,
+)
+_ATTENTION = frozenset(_SEVERITY[:5])
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A button: what it asks for, and all the words its confirmation needs."""
+
+    verb: str
+    label: str
+    title: str
+    note: str = ""
+    primary: bool = False
+    busy: bool = False
+
+    @property
+    def takes_down(self) -> bool:
+        return self.verb != "start"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A service by name and how it is, where it is only mentioned.
+
+    `attention`: something is wrong and nobody is at it yet.
+    """
+
+    name: str
+    tone: Tone
+    icon: str
+    word: str
+    attention: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One service, ready to print."""
+
+    name: str
+    tone: Tone
+    icon: str
+    word: str
+    reason: str
+    attention: bool
+    since: datetime
+    since_text: str
+    port: int | None
+    port_word: str
+    response: str
+    cpu: str
+    memory: str
+    restarts: int
+    uptime: str
+    image: str
+    container: str
+    needs: tuple[Mark, ...]
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The one sentence a tired operator reads first."""
+
+    tone: Tone
+    icon: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The whole of a page's live part, except operations and workflows."""
+
+    project: str
+    headline: Headline
+    taken_at: datetime
+    engine_connected: bool
+    engine_since: datetime
+    engine_text: str
+    rows: tuple[Row, ...]
+    counts: tuple[tuple[Tone, str, int], ...]
+    actions: tuple[Action, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def attention(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.attention)
+
+    @property
+    def calm(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if not row.attention)
+
+
+def stack(
+    view: StackView, operations: Sequence[OperationView], language: str, now: datetime
+) -> Stack:
+    """Everything a page says about the stack, services in their declared order."""
+    known = marks(view, operations, language)
+    needed_by: dict[str, list[str]] = {}
+    for service in view.services:
+        for dependency in service.depends_on:
+            needed_by.setdefault(dependency, []).append(service.name)
+    rows = tuple(
+        _row(service, known, needed_by.get(service.name, []), language, now)
+        for service in view.services
+    )
+    state = "connected" if view.engine_connected else "unreachable"
+    return Stack(
+        project=view.project,
+        headline=headline(view, tuple(known.values()), language),
+        taken_at=view.taken_at,
+        engine_connected=view.engine_connected,
+        engine_since=view.engine_since,
+        engine_text=word(
+            f"ui.engine.{state}",
+            language,
+            duration=_span(view.engine_since, now, language),
+        ),
+        rows=rows,
+        counts=counts(tuple(known.values()), language),
+        actions=stack_actions(view, language),
+        warnings=view.warnings,
+    )
+
+
+def marks(
+    view: StackView, operations: Sequence[OperationView], language: str
+) -> Mapping[str, Mark]:
+    """Every service by name; one that an operation acts on shows what is being done to it."""
+    kinds = {operation.id: operation.kind for operation in operations}
+    return {s.name: _mark(s, kinds, language) for s in view.services}
+
+
+def _mark(service: ServiceView, kinds: Mapping[str, OperationKind], language: str) -> Mark:
+    if service.busy is not None:
+        kind = kinds.get(service.busy, OperationKind.CONVERGE)
+        return Mark(service.name, Tone.BUSY, "busy", word(f"ui.busy.{kind}", language))
+    tone, icon = _LOOK[service.health]
+    says = word(f"ui.health.{service.health}", language)
+    return Mark(service.name, tone, icon, says, service.health in _ATTENTION)
+
+
+def by_severity(rows: Sequence[Row], view: StackView) -> tuple[Row, ...]:
+    """Worst first; equals keep their declared order."""
+    rank = {service.name: _SEVERITY.index(service.health) for service in view.services}
+    return tuple(sorted(rows, key=lambda row: rank[row.name]))
+
+
+def headline(view: StackView, known: Sequence[Mark], language: str) -> Headline:
+    """What matters most now. Order: engine, attention, work under way, wishes, all well."""
+
+    def say(tone: Tone, icon: str, key: str, **params: int) -> Headline:
+        return Headline(tone, icon, word(f"ui.headline.{key}", language, **params))
+
+    wrong = [m for m in known if m.attention]
+    tally = Counter(m.tone for m in known)
+    moving, stopped = tally[Tone.BUSY], tally[Tone.IDLE]
+    if not view.engine_connected:
+        return say(Tone.BAD, "plug", "engine")
+    if not known:
+        return say(Tone.IDLE, "question", "empty")
+    if wrong:
+        bad = any(m.tone is Tone.BAD for m in wrong)
+        tone, icon = (Tone.BAD, "fail") if bad else (Tone.WARN, "warn")
+        return say(tone, icon, "attention_one" if len(wrong) == 1 else "attention", n=len(wrong))
+    if moving:
+        return say(Tone.BUSY, "busy", "moving_one" if moving == 1 else "moving", n=moving)
+    if stopped == len(known):
+        return say(Tone.IDLE, "stopped", "all_stopped")
+    if stopped:
+        return say(Tone.OK, "check", "some_stopped", healthy=tally[Tone.OK], stopped=stopped)
+    return say(Tone.OK, "check", "well", n=len(known))
+
+
+def counts(known: Sequence[Mark], language: str) -> tuple[tuple[Tone, str, int], ...]:
+    """How many are healthy, under way, in need of attention, stopped; no empty groups."""
+    tally = Counter(Tone.WARN if m.attention else m.tone for m in known)
+    names = {
+        Tone.OK: "healthy",
+        Tone.BUSY: "moving",
+        Tone.WARN: "attention",
+        Tone.IDLE: "stopped",
+    }
+    return tuple(
+        (tone, word(f"ui.count.{name}", language), tally[tone])
+        for tone, name in names.items()
+        if tally[tone]
+    )
+
+
+def stack_actions(view: StackView, language: str) -> tuple[Action, ...]:
+    """Start, restart, stop for all; the sensible one stands out."""
+    if not view.services:
+        return ()
+    up = sum(1 for s in view.services if s.state is State.RUNNING)
+    verbs = ["start"] if up < len(view.services) else []
+    verbs += ["restart", "stop"] if up else []
+    return tuple(
+        Action(
+            verb,
+            word(f"ui.action.{verb}_all", language),
+            word(f"ui.confirm.{verb}_all", language, n=len(view.services)),
+            primary=verb == "start",
+        )
+        for verb in verbs
+    )
+
+
+def _row(
+    service: ServiceView,
+    known: Mapping[str, Mark],
+    needed_by: Sequence[str],
+    language: str,
+    now: datetime,
+) -> Row:
+    own = known[service.name]
+    up = service.started_at if service.state is State.RUNNING else None
+    return Row(
+        name=service.name,
+        tone=own.tone,
+        icon=own.icon,
+        word=own.word,
+        reason=render(service.reason, language),
+        attention=own.attention,
+        since=service.since,
+        since_text=word("ui.for", language, duration=_span(service.since, now, language)),
+        port=service.port,
+        port_word=_port_word(service, language),
+        response=wording.took(service.response_ms, language),
+        cpu=wording.percent(service.cpu_percent),
+        memory=wording.size(service.memory_bytes),
+        restarts=service.restarts,
+        uptime=_span(up, now, language) if up else wording.NOTHING,
+        image=service.image,
+        container=(service.container_id or "")[:12],
+        needs=tuple(known[n] for n in service.depends_on if n in known),
+        actions=_actions(service, needed_by, language),
+    )
+
+
+def _span(since: datetime, now: datetime, language: str) -> str:
+    return wording.duration((now - since).total_seconds(), language)
+
+
+def _port_word(service: ServiceView, language: str) -> str:
+    if service.port is None or service.port_open is None:
+        return ""
+    return word("ui.port.open" if service.port_open else "ui.port.closed", language)
+
+
+def _actions(service: ServiceView, needed_by: Sequence[str], language: str) -> tuple[Action, ...]:
+    """Only what makes sense: what is down can be started, what is up restarted or stopped.
+
+    A service that is down but still wanted can be stopped too: that withdraws the wish.
+    """
+    up = service.state in (State.RUNNING, State.RESTARTING, State.PAUSED)
+    verbs = ["restart", "stop"] if up else ["start"]
+    if not up and service.desired is Desired.RUNNING:
+        verbs.append("stop")
+    return tuple(
+        Action(
+            verb,
+            word(f"ui.action.{verb}", language),
+            word(f"ui.confirm.{verb}", language, service=service.name),
+            note=(
+                word("ui.confirm.needed_by", language, services=", ".join(needed_by))
+                if needed_by and verb != "start"
+                else ""
+            ),
+            primary=verb == "start",
+            busy=service.busy is not None,
+        )
+        for verb in verbs
+    )

@@ -1,0 +1,181 @@
+"""Operations and workflows to page: who asked for what, how far it is, how it ended, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from controller.dashboard import wording
+from controller.dashboard.present import Mark, Tone
+from controller.i18n import render, word
+from controller.model.view import (
+    OperationKind,
+    OperationStatus,
+    OperationView,
+    ServiceResult,
+    StepView,
+)
+
+_STATUS: Mapping[OperationStatus, tuple[Tone, str]] = {
+    OperationStatus.RUNNING: (Tone.BUSY, "busy"),
+    OperationStatus.SUCCEEDED: (Tone.OK, "check"),
+    OperationStatus.FAILED: (Tone.BAD, "fail"),
+    OperationStatus.INTERRUPTED: (Tone.WARN, "warn"),
+}
+_STEP: Mapping[str, tuple[Tone, str]] = {
+    "waiting": (Tone.IDLE, "wait"),
+    "running": (Tone.BUSY, "busy"),
+    "done": (Tone.OK, "check"),
+    "failed": (Tone.BAD, "fail"),
+    "skipped": (Tone.IDLE, "blocked"),
+}
+_OVER = ("done", "failed", "skipped")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a plan under way."""
+
+    tone: Tone
+    icon: str
+    word: str
+    what: str
+    service: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How it ended for one service; `detail` is the engine's or the probe's own words."""
+
+    tone: Tone
+    icon: str
+    service: str
+    word: str
+    cause: str
+    took: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation, ready to print. `summary` is the sentence that is also read aloud."""
+
+    id: str
+    status: str
+    tone: Tone
+    icon: str
+    word: str
+    title: str
+    summary: str
+    by: str
+    at: datetime
+    at_text: str
+    took: str
+    done: int
+    total: int
+    steps: tuple[Step, ...]
+    results: tuple[Result, ...]
+
+    @property
+    def running(self) -> bool:
+        return self.status == OperationStatus.RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A configured workflow: its steps as (service, action), in order."""
+
+    name: str
+    steps: tuple[tuple[Mark, str], ...]
+
+
+def operation(view: OperationView, everything: int, language: str, now: datetime) -> Operation:
+    """`everything` is the number of managed services: an operation on all of them is called so."""
+    tone, icon = _STATUS[view.status]
+    says = word(f"ui.operation.{view.status}", language)
+    title = _title(view, everything, language)
+    ended = view.ended_at or now
+    took = wording.took((ended - view.requested_at).total_seconds() * 1000, language)
+    return Operation(
+        id=view.id,
+        status=view.status.value,
+        tone=tone,
+        icon=icon,
+        word=says,
+        title=title,
+        summary=_summary(view, title, says, took, language),
+        by=view.requested_by,
+        at=view.requested_at,
+        at_text=wording.ago(view.requested_at, now, language),
+        took=took,
+        done=sum(1 for step in view.steps if step.status in _OVER),
+        total=len(view.steps),
+        steps=tuple(_step(step, language) for step in view.steps),
+        results=tuple(_result(name, view.results[name], language) for name in view.results),
+    )
+
+
+def _title(view: OperationView, everything: int, language: str) -> str:
+    if view.kind is OperationKind.CONVERGE:
+        return word("ui.operation.converge", language)
+    verb = word(f"ui.action.{view.kind}", language)
+    if len(view.targets) == 1:
+        return word("ui.operation.one", language, verb=verb, service=view.targets[0])
+    key = "all" if len(view.targets) >= everything else "some"
+    return word(f"ui.operation.{key}", language, verb=verb, n=len(view.targets))
+
+
+def _summary(view: OperationView, title: str, says: str, took: str, language: str) -> str:
+    """`Restart saju-service: done in 2.1 s`, and who failed where somebody did."""
+    failed = [name for name, result in view.results.items() if not result.good]
+    key = "running" if view.status is OperationStatus.RUNNING else "ended"
+    sentence = word(f"ui.operation.summary_{key}", language, title=title, status=says, took=took)
+    if failed:
+        sentence += word("ui.operation.summary_failed", language, services=", ".join(failed))
+    return sentence
+
+
+def _step(step: StepView, language: str) -> Step:
+    tone, icon = _STEP.get(step.status, (Tone.IDLE, "question"))
+    return Step(
+        tone,
+        icon,
+        wording.word_or(f"ui.step.{step.status}", step.status, language),
+        wording.word_or(f"ui.op.{step.op}", step.op, language),
+        step.service,
+        render(step.cause, language),
+    )
+
+
+def _result(name: str, result: ServiceResult, language: str) -> Result:
+    tone, icon = (Tone.OK, "check") if result.good else (Tone.BAD, "fail")
+    if result.outcome == "blocked":
+        tone, icon = Tone.WARN, "blocked"
+    return Result(
+        tone,
+        icon,
+        name,
+        wording.word_or(f"ui.outcome.{result.outcome}", result.outcome, language),
+        render(result.cause, language),
+        wording.took(result.duration_ms, language) if result.duration_ms else "",
+        result.detail or "",
+    )
+
+
+def workflows(
+    configured: Mapping[str, Sequence[tuple[str, str]]], known: Mapping[str, Mark], language: str
+) -> tuple[Workflow, ...]:
+    """The configured chains, each step with how its service is now."""
+    unknown = word("ui.workflow.unmanaged", language)
+    return tuple(
+        Workflow(
+            name,
+            tuple(
+                (known.get(service, Mark(service, Tone.IDLE, "question", unknown)), action)
+                for service, action in steps
+            ),
+        )
+        for name, steps in configured.items()
+    )

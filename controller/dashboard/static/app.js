@@ -1,0 +1,51 @@
+/* Starts a page: connects the live part, the actions, and what a person is told about both. */
+
+import { Actions } from "./actions.js";
+import { Live } from "./live.js";
+import { announce, clockTime, localiseTimes, say } from "./say.js";
+
+const root = document.getElementById("live");
+const link = document.getElementById("link");
+const stale = document.getElementById("stale");
+const title = document.title;
+const { fragments, page, events } = document.body.dataset;
+
+function headline() {
+  return document.getElementById("headline")?.textContent ?? "";
+}
+let told = headline();
+
+/** The tab's title counts what needs attention, so that a glance at the tabs is enough. */
+function retitle() {
+  const urgent = root.querySelectorAll(".urgent").length;
+  document.title = urgent ? `(${urgent}) ${title}` : title;
+}
+
+function refreshed() {
+  localiseTimes(root);
+  retitle();
+  if (headline() !== told) announce((told = headline()));
+}
+
+function linked(state, fresh) {
+  if (link.dataset.state === state) return;
+  const wasLost = link.dataset.state === "lost";
+  link.dataset.state = state;
+  document.getElementById("link-word").textContent = say(`js.link.${state}`);
+  const lost = state === "lost";
+  document.body.toggleAttribute("data-stale", lost);
+  stale.hidden = !lost;
+  stale.textContent = lost ? say("js.stale", { time: clockTime(fresh) }) : "";
+  if (wasLost) announce(say("js.back"));
+}
+
+localiseTimes(root);
+retitle();
+const actions = new Actions();
+new Live(root, {
+  fragment: fragments + page,
+  events,
+  onRefresh: refreshed,
+  onOperation: (id) => actions.moved(id),
+  onLink: linked,
+}).start();

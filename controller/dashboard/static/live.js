@@ -1,0 +1,148 @@
+/* Keeps the live part equal to what the hub says. Events only wake: the server renders, we morph. */
+
+const GAP_MS = 200; // at most five refreshes a second, the first at once
+const POLL_MS = 20_000; // measures and "ago" texts move on without an event
+const GRACE_MS = 2_000; // a hub that restarts quickly is not worth an alarm
+const ANSWER_MS = 5_000;
+const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000];
+
+const keepOpen = {
+  morphStyle: "innerHTML",
+  callbacks: {
+    // What a reader unfolded stays unfolded.
+    beforeAttributeUpdated: (name, node) => !(name === "open" && node.tagName === "DETAILS"),
+  },
+};
+
+/** Replace the content of `root` by `html` with the least change; focus and scroll stay. */
+export function morph(root, html) {
+  globalThis.Idiomorph.morph(root, html, keepOpen);
+}
+
+/** The text of a fragment. Throws when the hub does not answer, or not with 200. */
+export async function fetchFragment(url) {
+  const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) });
+  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+  return answer.text();
+}
+
+/** One page's connection. Calls `onRefresh()`, `onOperation(id)`, `onLink("live"|"lost", since)`. */
+export class Live {
+  #root;
+  #fragment;
+  #events;
+  #hooks;
+  #source = null;
+  #attempt = 0;
+  #fresh = new Date();
+  #fetched = true;
+  #lost = null;
+  #last = 0;
+  #due = null;
+  #fetching = false;
+  #again = false;
+  #poll = null;
+  #retry = null;
+
+  constructor(root, { fragment, events, ...hooks }) {
+    this.#root = root;
+    this.#fragment = fragment;
+    this.#events = events;
+    this.#hooks = hooks;
+    // A hidden tab holds no connection: browsers allow six to one host, and tabs pile up.
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.stop() : this.start()));
+    addEventListener("pagehide", () => this.stop());
+    addEventListener("pageshow", (event) => event.persisted && this.start());
+  }
+
+  start() {
+    if (document.hidden || this.#poll) return;
+    this.#poll = setInterval(() => this.changed(), POLL_MS);
+    this.#connect();
+  }
+
+  stop() {
+    clearInterval(this.#poll);
+    clearTimeout(this.#retry);
+    clearTimeout(this.#due);
+    clearTimeout(this.#lost);
+    this.#poll = this.#retry = this.#due = this.#lost = null;
+    this.#source?.close();
+    this.#source = null;
+  }
+
+  /** Something changed: refresh now, or as soon as the gap allows. */
+  changed() {
+    if (this.#fetching) {
+      this.#again = true;
+    } else if (!this.#due) {
+      const wait = Math.max(0, this.#last + GAP_MS - performance.now());
+      this.#due = setTimeout(() => this.#refresh(), wait);
+    }
+  }
+
+  #connect() {
+    const source = new EventSource(this.#events);
+    this.#source = source;
+    source.addEventListener("open", () => {
+      this.#attempt = 0;
+      this.changed(); // whatever happened meanwhile
+      this.#judge();
+    });
+    // The browser's own retry gives up on an HTTP error, so the retry is ours.
+    source.addEventListener("error", () => {
+      source.close();
+      if (this.#source !== source) return;
+      const wait = RETRY_MS[Math.min(this.#attempt++, RETRY_MS.length - 1)];
+      this.#retry = setTimeout(() => this.#connect(), wait);
+      this.#judge();
+    });
+    for (const name of ["service", "engine", "config"]) {
+      source.addEventListener(name, () => this.changed());
+    }
+    source.addEventListener("operation", (event) => {
+      this.changed();
+      this.#hooks.onOperation(identifier(event.data));
+    });
+  }
+
+  async #refresh() {
+    this.#due = null;
+    this.#fetching = true;
+    this.#last = performance.now();
+    try {
+      const html = await fetchFragment(this.#fragment);
+      morph(this.#root, html);
+      this.#fresh = new Date();
+      this.#fetched = true;
+      this.#hooks.onRefresh();
+    } catch {
+      this.#fetched = false;
+    }
+    this.#fetching = false;
+    this.#judge();
+    if (this.#again) {
+      this.#again = false;
+      this.changed();
+    }
+  }
+
+  /** Live only while the stream is open and the last refresh worked; lost after a short grace. */
+  #judge() {
+    if (this.#source?.readyState === EventSource.OPEN && this.#fetched) {
+      clearTimeout(this.#lost);
+      this.#lost = null;
+      this.#hooks.onLink("live", this.#fresh);
+    } else if (!this.#lost && this.#poll) {
+      this.#lost = setTimeout(() => this.#hooks.onLink("lost", this.#fresh), GRACE_MS);
+    }
+  }
+}
+
+function identifier(data) {
+  try {
+    return String(JSON.parse(data)?.id ?? "");
+  } catch {
+    return "";
+  }
+}

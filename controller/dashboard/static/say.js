@@ -1,0 +1,50 @@
+/* Words, announcements and toasts. Everything foreign reaches the page as text, never as markup. */
+
+const words = JSON.parse(document.getElementById("words").textContent);
+
+/** The sentence of a key in the page's language; `{name}` is filled from `facts`. */
+export function say(key, facts = {}) {
+  return (words[key] ?? "").replace(/\{(\w+)\}/g, (_, name) => String(facts[name] ?? ""));
+}
+
+/** The name of a plan operation; one that the catalogue does not know is shown as it is. */
+export function operationName(op) {
+  return words[`op.${op}`] ?? op;
+}
+
+/** A moment today as the reader's clock shows it. */
+export function clockTime(moment) {
+  return new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "medium" }).format(moment);
+}
+
+/** Tooltips in the reader's time zone, and the text of those moments that must be exact. */
+export function localiseTimes(root) {
+  const format = new Intl.DateTimeFormat(document.documentElement.lang, {
+    dateStyle: "medium",
+    timeStyle: "medium",
+  });
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    const local = format.format(new Date(element.dateTime));
+    element.title = local;
+    if (element.classList.contains("local")) element.textContent = local;
+  }
+}
+
+/** Read aloud politely by screen readers; shown nowhere. */
+export function announce(sentence) {
+  const announcer = document.getElementById("announcer");
+  announcer.textContent = "";
+  requestAnimationFrame(() => (announcer.textContent = sentence));
+}
+
+/** A message in the corner: good news leaves by itself, bad news waits to be dismissed. */
+export function toast(sentence, tone, icon) {
+  const box = document.getElementById("toast-template").content.firstElementChild.cloneNode(true);
+  box.classList.add(`t-${tone}`);
+  const line = box.querySelector("p");
+  if (icon) line.append(icon);
+  line.append(Object.assign(document.createElement("span"), { textContent: sentence }));
+  box.querySelector("button").addEventListener("click", () => box.remove());
+  document.getElementById("toasts").append(box);
+  if (tone !== "bad") setTimeout(() => box.remove(), 7000);
+}
