@@ -1,0 +1,63 @@
+"""What a file leaves unsaid: the default network, names of networks and volumes, implied order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_SHARED_NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")
+_RESOURCES = ("networks", "volumes", "secrets", "configs")
+
+
+def with_defaults(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The canonical model with the reference's defaults filled in. Services are copied."""
+    filled = dict(model)
+    services = {name: _service(service) for name, service in model["services"].items()}
+    filled["services"] = services
+    networks = dict(model.get("networks", {}))
+    if any("default" in (service.get("networks") or {}) for service in services.values()):
+        networks.setdefault("default", {"ipam": {}})
+    filled["networks"] = networks
+    for kind in _RESOURCES:
+        filled[kind] = {
+            key: _named(resource, key, model["name"])
+            for key, resource in filled.get(kind, {}).items()
+        }
+    return filled
+
+
+def _named(resource: Mapping[str, Any], key: str, project: str) -> dict[str, Any]:
+    name = resource.get("name") or (key if resource.get("external") else f"{project}_{key}")
+    return {**resource, "name": name}
+
+
+def _service(service: Mapping[str, Any]) -> dict[str, Any]:
+    filled = dict(service)
+    if filled.get("pull_policy") == "if_not_present":
+        filled["pull_policy"] = "missing"
+    if not filled.get("network_mode") and not filled.get("provider") and not filled.get("networks"):
+        filled["networks"] = {"default": None}
+    order = dict(filled.get("depends_on", {}))
+    for name, restart in _implied(filled):
+        entry: dict[str, Any] = {"condition": "service_started", "required": True}
+        if restart:
+            entry["restart"] = True
+        order.setdefault(name, entry)
+    if order:
+        filled["depends_on"] = order
+    return filled
+
+
+def _implied(service: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    """Services that this one cannot start before, and whether it restarts with them."""
+    found = [(link.split(":")[0], True) for link in service.get("links", [])]
+    for key in _SHARED_NAMESPACES:
+        shared = str(service.get(key, ""))
+        if shared.startswith("service:"):
+            found.append((shared.removeprefix("service:"), True))
+    found.extend(
+        (source.split(":")[0], False)
+        for source in service.get("volumes_from", [])
+        if not source.startswith("container:")
+    )
+    return found

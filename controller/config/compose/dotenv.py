@@ -1,0 +1,129 @@
+"""Reads `.env` and `env_file`, whose dialect is Compose's own: quotes, several lines, expansion.
+
+Unquoted and double-quoted values are expanded, single-quoted ones are literal. Errors name file
+and line and never the text, because such files hold secrets.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from controller.config.compose.interpolate import InterpolationError, Interpolator, Lookup
+from controller.config.node import Mark, Report
+
+_BLANK = re.compile(r"(?:[\s]+|#[^\n]*)*")
+_ASSIGN = re.compile(r"(?:export[ \t]+)?([\w.\-\[\]]+)[ \t]*([=:]|(?=\r?\n)|\Z)[ \t]*")
+_ESCAPE = re.compile(r'\\(?:([abfnrtv"\\$])|0([0-7]{1,3}))')
+_ESCAPED = {
+    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
+    '"': '"', "\\": "\\", "$": "$$",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Reader:
+    text: str
+    file: str
+    report: Report
+    at: int = 0
+
+    def mark(self) -> Mark:
+        return Mark(self.file, self.text.count("\n", 0, self.at) + 1)
+
+    def skip_blank(self) -> bool:
+        """Moves to the next statement; False at the end."""
+        found = _BLANK.match(self.text, self.at)
+        self.at = found.end() if found else self.at
+        return self.at < len(self.text)
+
+    def skip_line(self) -> None:
+        end = self.text.find("\n", self.at)
+        self.at = len(self.text) if end < 0 else end + 1
+
+
+def parse(text: str, file: str, lookup: Lookup, report: Report) -> dict[str, str]:
+    """Variables of a dotenv text, in file order.
+
+    `lookup` is asked before the file's own earlier variables when a value is expanded, and for
+    lines that only name a variable. Faults go to `report`.
+    """
+    found: dict[str, str] = {}
+    reader = _Reader(text, file, report)
+
+    def resolve(name: str) -> str | None:
+        value = lookup(name)
+        return value if value is not None else found.get(name)
+
+    worker = Interpolator(resolve, set())
+    while reader.skip_blank():
+        mark = reader.mark()
+        statement = _ASSIGN.match(text, reader.at)
+        if statement is None:
+            report.fault(mark, "not a line of the form NAME=value")
+            reader.skip_line()
+            continue
+        reader.at = statement.end()
+        name = statement.group(1)
+        if not statement.group(2):
+            inherited = lookup(name)
+            if inherited is not None:
+                found[name] = inherited
+            continue
+        raw, expands = _value(reader, mark)
+        try:
+            found[name] = worker.expand(raw) if expands else raw
+        except InterpolationError as error:
+            report.fault(mark, f"{name}: {error}")
+    return found
+
+
+def parse_raw(text: str, file: str, report: Report) -> dict[str, str]:
+    """Variables of an env_file with `format: raw`: everything after `=` is the value as it is."""
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals or not name.strip() or " " in name.strip():
+            report.fault(Mark(file, number), "not a line of the form NAME=value")
+            continue
+        found[name.strip()] = value
+    return found
+
+
+def _value(reader: _Reader, mark: Mark) -> tuple[str, bool]:
+    """The raw value at the reader's place, and whether variables in it are expanded."""
+    quote = reader.text[reader.at : reader.at + 1]
+    if quote in ("'", '"') and quote:
+        return _quoted(reader, quote, mark), quote == '"'
+    end = reader.text.find("\n", reader.at)
+    end = len(reader.text) if end < 0 else end
+    line = reader.text[reader.at : end]
+    reader.at = end
+    if line.startswith("#"):
+        return "", False
+    return line.split(" #", 1)[0].rstrip(), True
+
+
+def _quoted(reader: _Reader, quote: str, mark: Mark) -> str:
+    body = re.compile(rf"{quote}((?:[^{quote}\\]|\\.)*){quote}", re.DOTALL)
+    found = body.match(reader.text, reader.at)
+    if found is None:
+        reader.report.fault(mark, "a quoted value without its closing quote")
+        reader.at = len(reader.text)
+        return ""
+    reader.at = found.end()
+    rest = reader.text[reader.at :].split("\n", 1)[0].strip()
+    if rest and not rest.startswith("#"):
+        reader.report.fault(mark, "text after the closing quote")
+    reader.skip_line()
+    inside = found.group(1)
+    if quote == "'":
+        return inside.replace("\\'", "'")
+    return _ESCAPE.sub(_unescape, inside)
+
+
+def _unescape(found: re.Match[str]) -> str:
+    letter, octal = found.groups()
+    return _ESCAPED[letter] if letter else chr(int(octal, 8))

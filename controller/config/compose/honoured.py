@@ -1,0 +1,141 @@
+"""What the specification allows and the hub cannot do yet, said by name instead of in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from controller.config.node import Node, Report
+
+# `attach` only concerns whose output `up` shows on a terminal; the hub has none.
+_SERVICE = frozenset(
+    {
+        "attach",
+        "build",
+        "cap_add",
+        "cap_drop",
+        "command",
+        "container_name",
+        "cpus",
+        "depends_on",
+        "deploy",
+        "dns",
+        "domainname",
+        "entrypoint",
+        "env_file",
+        "environment",
+        "expose",
+        "extra_hosts",
+        "group_add",
+        "healthcheck",
+        "hostname",
+        "image",
+        "init",
+        "ipc",
+        "label_file",
+        "labels",
+        "logging",
+        "mem_limit",
+        "mem_reservation",
+        "network_mode",
+        "networks",
+        "oom_score_adj",
+        "pid",
+        "pids_limit",
+        "ports",
+        "privileged",
+        "profiles",
+        "read_only",
+        "restart",
+        "security_opt",
+        "shm_size",
+        "stdin_open",
+        "stop_grace_period",
+        "stop_signal",
+        "sysctls",
+        "tmpfs",
+        "tty",
+        "ulimits",
+        "user",
+        "volumes",
+        "working_dir",
+    }
+)
+_HEALTHCHECK = frozenset({"test", "interval", "timeout", "retries", "start_period", "disable"})
+_ENDPOINT = frozenset({"aliases", "ipv4_address", "ipv6_address", "priority"})
+_MOUNT_TYPES = frozenset({"bind", "volume", "tmpfs"})
+_NETWORK = frozenset(
+    {"name", "driver", "driver_opts", "ipam", "external", "internal", "attachable", "labels"}
+    | {"enable_ipv6"}
+)
+_DEPLOY = frozenset({"resources", "restart_policy", "replicas", "mode"})
+
+
+def warn_unhonoured(model: Mapping[str, Any], tree: Node, report: Report) -> None:
+    """Writes a warning for each key of the model that the hub reads and cannot honour."""
+    for name, service in model["services"].items():
+        told = _Teller(("services", name), tree, report)
+        told.unknown(service, _SERVICE)
+        told.unknown(service.get("healthcheck", {}), _HEALTHCHECK, "healthcheck")
+        for key, endpoint in (service.get("networks") or {}).items():
+            told.unknown(endpoint or {}, _ENDPOINT, "networks", key)
+        _deploy(service.get("deploy") or {}, told)
+        _ports(service.get("ports", []), told)
+        _mounts(service.get("volumes", []), told)
+        if service.get("build") and not service.get("image"):
+            told.say("the hub does not build it; build the image and name it under image", "build")
+    for key, network in model.get("networks", {}).items():
+        told = _Teller(("networks", key), tree, report)
+        told.unknown(network, _NETWORK)
+        ipam = network.get("ipam", {})
+        told.unknown(ipam, frozenset({"driver", "config"}), "ipam")
+        for pool in ipam.get("config", []):
+            told.unknown(pool, frozenset({"subnet", "ip_range", "gateway"}), "ipam", "config")
+
+
+class _Teller:
+    def __init__(self, base: tuple[str, ...], tree: Node, report: Report) -> None:
+        self._base = base
+        self._tree = tree
+        self._report = report
+
+    def say(self, text: str, *path: str) -> None:
+        place = (*self._base, *path)
+        self._report.warn(self._tree.where(*place), f"{'.'.join(place)}: {text}")
+
+    def unknown(self, found: Iterable[str], honoured: frozenset[str], *path: str) -> None:
+        for key in found:
+            if key not in honoured:
+                self.say("not honoured yet by the hub", *path, key)
+
+
+def _deploy(deploy: Mapping[str, Any], told: _Teller) -> None:
+    told.unknown(deploy, _DEPLOY, "deploy")
+    resources = deploy.get("resources", {})
+    reservations = resources.get("reservations", {})
+    told.unknown(reservations, frozenset({"memory"}), "deploy", "resources", "reservations")
+    policy = deploy.get("restart_policy", {})
+    told.unknown(policy, frozenset({"condition", "max_attempts"}), "deploy", "restart_policy")
+    if deploy.get("replicas", 1) != 1:
+        told.say("the hub runs one container of each service for now", "deploy", "replicas")
+    if deploy.get("mode", "replicated") != "replicated":
+        told.say("not honoured yet by the hub", "deploy", "mode")
+
+
+def _ports(ports: list[dict[str, Any]], told: _Teller) -> None:
+    for port in ports:
+        if "-" in port.get("published", ""):
+            told.say(f"the range {port['published']} is not honoured, the engine chooses", "ports")
+
+
+def _mounts(mounts: list[dict[str, Any]], told: _Teller) -> None:
+    for mount in mounts:
+        where = ("volumes", mount.get("source") or mount["target"])
+        if mount["type"] not in _MOUNT_TYPES:
+            told.say(f"the type {mount['type']} is not honoured yet by the hub", *where)
+        bind, volume = mount.get("bind", {}), mount.get("volume", {})
+        lost = [f"bind.{key}" for key in ("selinux", "recursive") if bind.get(key)]
+        lost += [f"volume.{key}" for key in ("nocopy", "subpath", "labels") if volume.get(key)]
+        lost += ["consistency"] if mount.get("consistency") else []
+        for key in lost:
+            told.say(f"{key} is not honoured yet by the hub", *where)

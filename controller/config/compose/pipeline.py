@@ -1,0 +1,229 @@
+"""The stages in order: load, interpolate, inherit, structure, merge, canonical, defaults, checks.
+
+Each stage is pure; reading is a function handed in. Faults are gathered as far as a stage can go
+on, then raised together.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from controller.config.compose import dotenv
+from controller.config.compose.canonical import (
+    Context,
+    canonical_file,
+    canonical_resource,
+    canonical_service,
+)
+from controller.config.compose.consistency import check_consistency
+from controller.config.compose.defaults import with_defaults
+from controller.config.compose.honoured import warn_unhonoured
+from controller.config.compose.inherit import refuse_inheritance
+from controller.config.compose.interpolate import interpolate_tree
+from controller.config.compose.merge import merge_all
+from controller.config.compose.profiles import is_enabled, without_unused
+from controller.config.compose.project import check_name, declared_name, normalise_name
+from controller.config.compose.schema import check_structure
+from controller.config.node import Node, Report, plain
+from controller.config.yaml12 import read_documents
+from controller.errors import ConfigError
+
+
+class Reader(Protocol):
+    """Reads a text file; `controller.config.files.FileReader` is the one that does."""
+
+    def read(self, path: str, *, root: str | None = None, missing_ok: bool = False) -> str | None:
+        """The text, or None if missing and `missing_ok`. Raises ConfigError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to compile. Paths are absolute; `env_files` empty means `.env` of the project directory.
+
+    `project` is a name a person chose; `fallback_project` serves where no file names one either.
+    `profiles` empty means those of COMPOSE_PROFILES.
+    """
+
+    files: tuple[str, ...]
+    project_directory: str
+    env: Mapping[str, str]
+    env_files: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    project: str | None = None
+    fallback_project: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The normalised model (shape of `docker compose config --format json`) and its sources.
+
+    `tree` is the merged tree, kept for the places of later faults.
+    """
+
+    model: dict[str, Any]
+    tree: Node
+    report: Report
+    project_directory: str
+    files: tuple[str, ...]
+
+
+def compile_stack(request: Request, reader: Reader) -> Compiled:
+    """Runs every stage. Raises ConfigError with all faults of the first stage that finds any."""
+    report = Report()
+    env = _environment(request, reader, report)
+    trees = _load(request, reader, report)
+    name = _project_name(request, trees, env)
+    env["COMPOSE_PROJECT_NAME"] = name
+    tree = _merge(trees, env, report)
+    context = Context(request.project_directory, env, report)
+    model = with_defaults({"name": name, **_canonical(tree, context)})
+    report.check()
+    profiles = request.profiles or tuple(
+        part.strip() for part in env.get("COMPOSE_PROFILES", "").split(",") if part.strip()
+    )
+    disabled = {k for k, s in model["services"].items() if not is_enabled(s, profiles)}
+    model["services"] = {k: s for k, s in model["services"].items() if k not in disabled}
+    check_consistency(model, disabled, tree, report)
+    for service_name, service in model["services"].items():
+        _read_mapping_files(service_name, service, tree, context, reader)
+    report.check()
+    model = without_unused(model)
+    warn_unhonoured(model, tree, report)
+    extensions = {k: plain(v) for k, v in tree.map().items() if k.startswith("x-")}
+    return Compiled({**model, **extensions}, tree, report, request.project_directory, request.files)
+
+
+def _environment(request: Request, reader: Reader, report: Report) -> dict[str, str]:
+    """Variables for interpolation: the shell, then later env files, then earlier ones."""
+    files = [(path, False) for path in request.env_files]
+    if not files:
+        files = [(posixpath.join(request.project_directory, ".env"), True)]
+    found: dict[str, str] = {}
+    for path, optional in files:
+        text = reader.read(path, missing_ok=optional)
+        if text is not None:
+            known = {**found, **request.env}
+            found.update(dotenv.parse(text, path, known.get, report))
+    report.check()
+    return {**found, **request.env}
+
+
+def _load(request: Request, reader: Reader, report: Report) -> list[Node]:
+    trees: list[Node] = []
+    for path in request.files:
+        try:
+            text = reader.read(path)
+            trees.extend(read_documents(text or "", path))
+        except ConfigError as error:
+            report.faults.extend(error.faults)
+    report.check(remedy="correct the file at the line named")
+    if not trees:
+        raise ConfigError(
+            [f"{path}: the file is empty" for path in request.files] or ["no compose file given"],
+            remedy="name a compose file with at least one service",
+        )
+    return trees
+
+
+def _project_name(request: Request, trees: list[Node], env: Mapping[str, str]) -> str:
+    if request.project:
+        return check_name(request.project, "the project name given")
+    if env.get("COMPOSE_PROJECT_NAME"):
+        return check_name(env["COMPOSE_PROJECT_NAME"], "COMPOSE_PROJECT_NAME")
+    name = declared_name(trees, env) or request.fallback_project
+    if name:
+        return name
+    folder = normalise_name(posixpath.basename(request.project_directory))
+    if not folder:
+        raise ConfigError(
+            [f"{request.project_directory}: no project name can be made of the folder's name"],
+            remedy="set COMPOSE_PROJECT_NAME or the top-level key name",
+        )
+    return folder
+
+
+def _merge(trees: list[Node], env: Mapping[str, str], report: Report) -> Node:
+    ready = []
+    for tree in trees:
+        expanded = interpolate_tree(tree, env.get, report)
+        check_structure(expanded, report)
+        refuse_inheritance(expanded, report)
+        version = expanded.get("version")
+        if version is not None:
+            report.warn(version.mark, "version: obsolete, it has no effect")
+        ready.append(expanded)
+    report.check()
+    merged = merge_all(ready, report)
+    report.check()
+    return merged
+
+
+def _canonical(tree: Node, context: Context) -> dict[str, Any]:
+    def section(kind: str) -> dict[str, Node]:
+        node = tree.get(kind)
+        return node.map() if node else {}
+
+    return {
+        "services": {k: canonical_service(n, context) for k, n in section("services").items()},
+        "networks": {
+            k: canonical_resource(n, context, is_network=True)
+            for k, n in section("networks").items()
+        },
+        "volumes": {
+            k: canonical_resource(n, context, is_network=False)
+            for k, n in section("volumes").items()
+        },
+        "secrets": {k: canonical_file(n, context) for k, n in section("secrets").items()},
+        "configs": {k: canonical_file(n, context) for k, n in section("configs").items()},
+        "models": {k: plain(n) for k, n in section("models").items()},
+    }
+
+
+def _read_mapping_files(
+    name: str, service: dict[str, Any], tree: Node, context: Context, reader: Reader
+) -> None:
+    """Folds env_file into `environment` and label_file into `labels`; the keys' own values win."""
+    environment: dict[str, str | None] = service.get("environment", {})
+    found: dict[str, str | None] = {}
+    for entry in service.pop("env_file", []):
+        text = _inside(
+            name, "env_file", entry["path"], not entry["required"], tree, reader, context
+        )
+        if text is None:
+            continue
+        if entry.get("format") == "raw":
+            found.update(dotenv.parse_raw(text, entry["path"], context.report))
+            continue
+        known = {**found, **environment, **context.env}
+        found.update(dotenv.parse(text, entry["path"], known.get, context.report))
+    if found or environment:
+        service["environment"] = {**found, **environment}
+    labels: dict[str, str] = {}
+    for path in service.pop("label_file", []):
+        text = _inside(name, "label_file", path, False, tree, reader, context)
+        if text is not None:
+            labels.update(dotenv.parse(text, path, labels.get, context.report))
+    if labels:
+        service["labels"] = {**labels, **service.get("labels", {})}
+
+
+def _inside(
+    service: str,
+    key: str,
+    path: str,
+    missing_ok: bool,
+    tree: Node,
+    reader: Reader,
+    context: Context,
+) -> str | None:
+    try:
+        return reader.read(path, root=context.project_directory, missing_ok=missing_ok)
+    except ConfigError as error:
+        mark = tree.where("services", service, key)
+        for fault in error.faults:
+            context.report.fault(mark, f"services.{service}.{key}: {fault}")
+        return None

@@ -1,0 +1,163 @@
+"""The last stage: a normalised model becomes the `StackSpec` that the rest of the hub lives on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from controller.config.compose.container import container_spec, health_of, ports_of
+from controller.config.compose.hashing import service_hash, stable_hash
+from controller.config.compose.pipeline import Compiled
+from controller.config.managed import Treatment, probe_of, published_port
+from controller.model.spec import (
+    Condition,
+    Dependency,
+    NetworkSpec,
+    ServiceSpec,
+    StackSpec,
+    VolumeSpec,
+)
+
+_PREFIX = "com.docker.compose."
+
+
+def to_stack(
+    compiled: Compiled, treatments: Mapping[str, Treatment | None], version: str
+) -> StackSpec:
+    """The stack of a compiled model.
+
+    `treatments` says how the hub treats each service; None is a service it does not manage.
+    `version` is the hub's, for the label of that name.
+    """
+    model = compiled.model
+    return StackSpec(
+        project=model["name"],
+        working_dir=compiled.project_directory,
+        config_files=compiled.files,
+        services={
+            name: _service(name, compiled, treatments.get(name), version)
+            for name in model["services"]
+        },
+        networks=tuple(
+            _network(key, network, model["name"], version)
+            for key, network in model.get("networks", {}).items()
+        ),
+        volumes=tuple(
+            _volume(key, volume, model["name"], version)
+            for key, volume in model.get("volumes", {}).items()
+        ),
+        warnings=tuple(compiled.report.warnings),
+    )
+
+
+def _service(
+    name: str, compiled: Compiled, treatment: Treatment | None, version: str
+) -> ServiceSpec:
+    model = compiled.model
+    service = model["services"][name]
+    managed = treatment is not None
+    said = treatment or Treatment()
+    hashed = {**service, "restart": "no"} if managed else service
+    digest = service_hash(hashed)
+    # A dependency may be left out by its profile; `required: false` allowed that.
+    depends_on = tuple(
+        Dependency(
+            service=other,
+            condition=Condition(entry["condition"]),
+            restart=entry.get("restart", False),
+            required=entry["required"],
+        )
+        for other, entry in service.get("depends_on", {}).items()
+        if other in model["services"]
+    )
+    labels = {
+        **service.get("labels", {}),
+        **_compose_labels(name, compiled, depends_on, digest, version),
+    }
+    ports = ports_of(service)
+    port = published_port(said, ports)
+    return ServiceSpec(
+        name=name,
+        container=container_spec(name, model, labels, managed=managed),
+        config_hash=digest,
+        depends_on=depends_on,
+        managed=managed,
+        port=port,
+        probe=probe_of(said, port, ports, health_of(service)),
+        build_context=service.get("build", {}).get("context"),
+    )
+
+
+def _compose_labels(
+    name: str,
+    compiled: Compiled,
+    depends_on: tuple[Dependency, ...],
+    digest: str,
+    version: str,
+) -> dict[str, str]:
+    """The labels by which Compose tools know a container; the engine layer adds `image`."""
+    order = ",".join(
+        f"{entry.service}:{entry.condition}:{str(entry.restart).lower()}" for entry in depends_on
+    )
+    labels = {
+        "project": compiled.model["name"],
+        "service": name,
+        "container-number": "1",
+        "oneoff": "False",
+        "config-hash": digest,
+        "depends_on": order,
+        "project.config_files": ",".join(compiled.files),
+        "project.working_dir": compiled.project_directory,
+        "version": version,
+    }
+    return {_PREFIX + key: value for key, value in labels.items()}
+
+
+def _resource_labels(
+    kind: str, key: str, resource: Mapping[str, Any], project: str, version: str, digest: str
+) -> tuple[tuple[str, str], ...]:
+    if resource.get("external"):
+        return ()
+    labels = {
+        **resource.get("labels", {}),
+        _PREFIX + "project": project,
+        _PREFIX + kind: key,
+        _PREFIX + "version": version,
+        _PREFIX + "config-hash": digest,
+    }
+    return tuple(labels.items())
+
+
+def _network(key: str, network: Mapping[str, Any], project: str, version: str) -> NetworkSpec:
+    digest = stable_hash(network)
+    ipam = network.get("ipam", {})
+    return NetworkSpec(
+        key=key,
+        name=network["name"],
+        external=network.get("external", False),
+        driver=network.get("driver"),
+        driver_opts=tuple(network.get("driver_opts", {}).items()),
+        internal=network.get("internal", False),
+        attachable=network.get("attachable", False),
+        enable_ipv6=network.get("enable_ipv6") or False,
+        ipam_driver=ipam.get("driver"),
+        ipam_config=tuple(
+            tuple((name, value) for name, value in pool.items() if isinstance(value, str))
+            for pool in ipam.get("config", ())
+        ),
+        labels=_resource_labels("network", key, network, project, version, digest),
+        config_hash=digest,
+    )
+
+
+def _volume(key: str, volume: Mapping[str, Any], project: str, version: str) -> VolumeSpec:
+    digest = stable_hash(volume)
+    return VolumeSpec(
+        key=key,
+        name=volume["name"],
+        external=volume.get("external", False),
+        driver=volume.get("driver"),
+        driver_opts=tuple(volume.get("driver_opts", {}).items()),
+        labels=_resource_labels("volume", key, volume, project, version, digest),
+        config_hash=digest,
+    )

@@ -1,0 +1,221 @@
+"""The door of the configuration: files in, one checked and frozen `HubConfig` out.
+
+Compose files say what a container is, config.yaml how the hub treats it. This is where the two
+meet, and where a person hears of everything on which they disagree.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controller import __version__
+from controller.config.compose.pipeline import Compiled, Request, compile_stack
+from controller.config.compose.project import check_name
+from controller.config.compose.to_spec import to_stack
+from controller.config.files import FileReader
+from controller.config.managed import (
+    Treatment,
+    combine,
+    from_labels,
+    managed_label,
+)
+from controller.config.node import Mark, Report, nearest
+from controller.config.settings import Settings
+from controller.config.settings_reader import SettingsFile, read_settings
+from controller.errors import ConfigError
+from controller.model.spec import StackSpec
+
+DEFAULT_PROJECT = "heal7"
+
+
+@dataclass(frozen=True, slots=True)
+class HubConfig:
+    """Everything the hub was told. `digest` changes when a byte of any of `sources` does."""
+
+    settings: Settings
+    stack: StackSpec
+    sources: tuple[Path, ...]
+    digest: str
+
+
+def load(config_file: Path, env: Mapping[str, str]) -> HubConfig:
+    """Reads config.yaml and the compose files it names.
+
+    `env` serves `${VAR}` and `HEAL7__SECTION__KEY`. Raises ConfigError with every fault found, each
+    `file:line: key: what is wrong`.
+    """
+    reader = FileReader()
+    report = Report()
+    path = os.path.abspath(config_file)
+    found = read_settings(reader.read(path) or "", path, env, report)
+    orchestration = found.settings.orchestration
+    base = os.path.dirname(path)
+    files = tuple(
+        os.path.normpath(os.path.join(base, os.path.expanduser(name)))
+        for name in orchestration.compose_files
+    )
+    if orchestration.project is not None:
+        mark = found.tree.where("orchestration", "project")
+        check_name(orchestration.project, f"{mark}: orchestration.project")
+    request = Request(
+        files=files,
+        project_directory=os.path.dirname(files[0]),
+        env=env,
+        project=orchestration.project,
+        fallback_project=DEFAULT_PROJECT,
+    )
+    compiled = compile_stack(request, reader)
+    compiled.report.warnings[:0] = report.warnings
+    treatments = _treatments(found, compiled)
+    _check_workflows(found, compiled)
+    if not compiled.model["services"]:
+        compiled.report.fault(Mark(files[0]), "no service is declared, or none is enabled")
+    compiled.report.check(remedy="correct the file at the line named")
+    stack = to_stack(compiled, treatments, __version__)
+    return HubConfig(found.settings, stack, reader.sources, reader.digest())
+
+
+def normalise(
+    files: Sequence[str | Path],
+    env_files: Sequence[str | Path],
+    profiles: Sequence[str],
+    project: str | None,
+    project_directory: str | Path | None,
+    env: Mapping[str, str],
+    warnings: list[str] | None = None,
+) -> dict[str, Any]:
+    """The normalised compose model, in the shape of `docker compose config --format json`.
+
+    `warnings`, if given, receives a sentence for all that is read and not honoured.
+    Raises ConfigError.
+    """
+    if not files:
+        raise ConfigError(["no compose file given"], remedy="name one with -f")
+    paths = tuple(os.path.abspath(file) for file in files)
+    folder = os.path.abspath(project_directory) if project_directory else os.path.dirname(paths[0])
+    request = Request(
+        files=paths,
+        project_directory=folder,
+        env=env,
+        env_files=tuple(os.path.abspath(file) for file in env_files),
+        profiles=tuple(profiles),
+        project=project,
+    )
+    compiled = compile_stack(request, FileReader())
+    if warnings is not None:
+        warnings.extend(compiled.report.warnings)
+    return compiled.model
+
+
+def _from_settings(found: SettingsFile) -> dict[str, tuple[Treatment, Mark]]:
+    """What config.yaml says of each managed service, and where its entry begins."""
+    said: dict[str, tuple[Treatment, Mark]] = {}
+    for at, service in enumerate(found.settings.orchestration.managed_services):
+        base = ("orchestration", "managed_services", at)
+        values: dict[str, Any] = {
+            "port": service.port,
+            "path": service.health_endpoint,
+            **service.probe.model_dump(),
+        }
+        places = {"port": ("port",), "path": ("health_endpoint",)}
+        values = {key: value for key, value in values.items() if value is not None}
+        marks = {key: found.tree.where(*base, *places.get(key, ("probe", key))) for key in values}
+        said[service.name] = (Treatment(values, marks), found.tree.where(*base, "name"))
+    return said
+
+
+def _treatments(found: SettingsFile, compiled: Compiled) -> dict[str, Treatment | None]:
+    """How each service is treated, None where it is not managed; disagreements are reported."""
+    report, services = compiled.report, compiled.model["services"]
+    said = _from_settings(found)
+    _check_named(found, said, compiled)
+    result: dict[str, Treatment | None] = {}
+    for name, service in services.items():
+        labels = service.get("labels", {})
+
+        def where(label: str, service_name: str = name) -> Mark:
+            return compiled.tree.where("services", service_name, "labels", label)
+
+        labelled = from_labels(name, labels, where, report)
+        switch = managed_label(name, labels, where, report)
+        if name not in said:
+            result[name] = labelled if switch else None
+            if switch and said:
+                report.warn(
+                    where("heal7.managed"),
+                    f"services.{name}: managed by its label, and not listed under "
+                    f"orchestration.managed_services in {found.tree.mark.file}",
+                )
+            continue
+        treatment, mark = said[name]
+        if switch is False:
+            report.warn(
+                mark, f"{name} is managed here and not at {where('heal7.managed')}; this one counts"
+            )
+        result[name] = combine(name, treatment, labelled, report)
+        _compare_port(name, treatment, compiled)
+    if services and not any(entry is not None for entry in result.values()):
+        report.warn(
+            found.tree.where("orchestration"),
+            'no service is managed; list some here or label them heal7.managed: "true"',
+        )
+    return result
+
+
+def _check_named(
+    found: SettingsFile, said: Mapping[str, tuple[Treatment, Mark]], compiled: Compiled
+) -> None:
+    services = compiled.model["services"]
+    known = compiled.tree.get("services")
+    for name, (_, mark) in said.items():
+        if name in services:
+            continue
+        disabled = known is not None and name in known.map()
+        why = "is in a profile that is not enabled" if disabled else "is not in the compose files"
+        hint = nearest(name, services) + f": {', '.join(compiled.files)}"
+        compiled.report.fault(
+            mark, f"orchestration.managed_services: {name!r} {why}{'' if disabled else hint}"
+        )
+    names = [service.name for service in found.settings.orchestration.managed_services]
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            compiled.report.fault(
+                found.tree.where("orchestration", "managed_services", at),
+                f"orchestration.managed_services[{at}]: {name!r} is listed twice",
+            )
+
+
+def _compare_port(name: str, treatment: Treatment, compiled: Compiled) -> None:
+    port = treatment.values.get("port")
+    entries = compiled.model["services"][name].get("ports", [])
+    published = [entry["published"] for entry in entries if entry.get("published")]
+    if port is None or not published or str(port) in published:
+        return
+    place = compiled.tree.where("services", name, "ports")
+    compiled.report.warn(
+        treatment.marks["port"],
+        f"{name}: the port is {port} here, and {place} publishes {', '.join(published)}; "
+        "this one counts",
+    )
+
+
+def _check_workflows(found: SettingsFile, compiled: Compiled) -> None:
+    services = compiled.model["services"]
+    for name, workflow in found.settings.workflows.items():
+        for at, step in enumerate(workflow.steps):
+            place = ("workflows", name, "steps", at)
+            if step.service not in services:
+                compiled.report.fault(
+                    found.tree.where(*place, "service"),
+                    f"workflows.{name}.steps[{at}].service: {step.service!r} is not in the compose "
+                    f"files{nearest(step.service, services)}",
+                )
+            if step.action is None and step.path is None:
+                compiled.report.fault(
+                    found.tree.where(*place),
+                    f"workflows.{name}.steps[{at}]: neither an action nor a path is given",
+                )

@@ -1,0 +1,167 @@
+"""How the hub treats a service, out of its `heal7.*` labels and of config.yaml.
+
+Both sources set the same model. Where they disagree config.yaml wins, and a warning names both
+places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from controller.config.compose.units import parse_duration
+from controller.config.node import Mark, Report, nearest
+from controller.model.spec import HealthCheck, Port, ProbeKind, ProbeSpec
+
+_PREFIX = "heal7."
+_NOT_YET = ("heal7.recovery.", "heal7.gateway.")
+# Set by the hub on its own container.
+_OWN = "heal7.config."
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What one source says of one service, and where; what it leaves unsaid is not in `values`.
+
+    Keys: port (int), path (str), interval, timeout, startup (seconds), failures, successes (int).
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    marks: Mapping[str, Mark] = field(default_factory=dict)
+
+
+def parse_seconds(value: str | int | float) -> float:
+    """Seconds of `2`, `0.5` or `1m30s`, above 0. Raises ValueError."""
+    if isinstance(value, str):
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = parse_duration(value) / 1e9
+    else:
+        seconds = float(value)
+    if not 0 < seconds <= 86_400:
+        raise ValueError("a duration is above 0 and at most a day, like 2s or 500ms")
+    return seconds
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdigit() or not low <= int(text[:9]) <= high:
+            raise ValueError(f"a whole number from {low} to {high} is asked for")
+        return int(text)
+
+    return parse
+
+
+def check_http_path(text: str) -> str:
+    """The path itself. Raises ValueError where no request could be made of it."""
+    if not text.startswith("/") or any(char.isspace() or ord(char) < 32 for char in text):
+        raise ValueError("a health path begins with / and has no spaces")
+    return text
+
+
+_LABELS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "heal7.port": ("port", _whole(1, 65535)),
+    "heal7.health.path": ("path", check_http_path),
+    "heal7.probe.interval": ("interval", parse_seconds),
+    "heal7.probe.timeout": ("timeout", parse_seconds),
+    "heal7.probe.startup": ("startup", parse_seconds),
+    "heal7.probe.failures": ("failures", _whole(1, 1000)),
+    "heal7.probe.successes": ("successes", _whole(1, 1000)),
+}
+_SWITCHES = ("heal7.managed", "autoheal")
+
+
+def from_labels(
+    name: str, labels: Mapping[str, str], where: Callable[[str], Mark], report: Report
+) -> Treatment:
+    """What the labels say; `where` gives the place of a label. Faults and warnings are reported."""
+    values: dict[str, Any] = {}
+    marks: dict[str, Mark] = {}
+    for label, text in labels.items():
+        place = f"services.{name}.labels.{label}"
+        if label in _LABELS:
+            key, parse = _LABELS[label]
+            try:
+                values[key], marks[key] = parse(text), where(label)
+            except ValueError as error:
+                report.fault(where(label), f"{place}: found {text[:40]!r}; {error}")
+        elif label.startswith(_NOT_YET) or label == "autoheal.stop.timeout":
+            report.warn(where(label), f"{place}: not honoured yet by the hub")
+        elif label.startswith(_PREFIX) and label not in _SWITCHES and not label.startswith(_OWN):
+            hint = nearest(label, [*_LABELS, *_SWITCHES])
+            report.warn(where(label), f"{place}: the hub knows no such label{hint}")
+    return Treatment(values, marks)
+
+
+def managed_label(
+    name: str, labels: Mapping[str, str], where: Callable[[str], Mark], report: Report
+) -> bool | None:
+    """Whether labels make the service the hub's; None where none says so."""
+    for label in _SWITCHES:
+        text = labels.get(label)
+        if text is None:
+            continue
+        if text.lower() not in ("true", "false"):
+            report.fault(
+                where(label),
+                f"services.{name}.labels.{label}: found {text[:40]!r}, allowed: true or false",
+            )
+            continue
+        return text.lower() == "true"
+    return None
+
+
+def combine(name: str, config: Treatment, labels: Treatment, report: Report) -> Treatment:
+    """One treatment out of both; a difference is a warning that names both places."""
+    for key, value in config.values.items():
+        if key in labels.values and labels.values[key] != value:
+            report.warn(
+                config.marks[key],
+                f"{name}: {key} is {value} here and {labels.values[key]} at "
+                f"{labels.marks[key]}; this one counts",
+            )
+    return Treatment({**labels.values, **config.values}, {**labels.marks, **config.marks})
+
+
+def published_port(treatment: Treatment, ports: tuple[Port, ...]) -> int | None:
+    """The port people know the service by: said, else the published one of the lowest target."""
+    said = treatment.values.get("port")
+    if said is not None:
+        match = next((p.published for p in ports if p.target == said and p.published), None)
+        taken = any(p.published == said for p in ports)
+        return int(said) if taken or match is None else match
+    published = [port for port in ports if port.published and port.protocol == "tcp"]
+    if not published:
+        return None
+    return min(published, key=lambda port: port.target).published
+
+
+def probe_of(
+    treatment: Treatment,
+    port: int | None,
+    ports: tuple[Port, ...],
+    healthcheck: HealthCheck | None,
+) -> ProbeSpec:
+    """How to ask the service whether it is well: HTTP, its own healthcheck, TCP, or not at all."""
+    target = next((p.target for p in ports if p.published == port and port is not None), port)
+    said = treatment.values
+    has_check = healthcheck is not None and healthcheck.test[:1] not in ((), ("NONE",))
+    if said.get("path") and target is not None:
+        kind = ProbeKind.HTTP
+    elif has_check:
+        kind = ProbeKind.ENGINE
+    else:
+        kind = ProbeKind.TCP if target is not None else ProbeKind.NONE
+    base = ProbeSpec()
+    return ProbeSpec(
+        kind=kind,
+        port=target,
+        path=said.get("path", base.path),
+        interval_s=said.get("interval", base.interval_s),
+        timeout_s=said.get("timeout", base.timeout_s),
+        failures=said.get("failures", base.failures),
+        successes=said.get("successes", base.successes),
+        startup_s=said.get("startup", base.startup_s),
+    )

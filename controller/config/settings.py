@@ -1,0 +1,186 @@
+"""The keys of config.yaml: how the hub treats the stack that the compose files declare.
+
+Every key carries its description; docs and the JSON Schema for editors are generated from here.
+Unknown keys are refused, so that a typing error never silently means "default".
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from controller.config.managed import check_http_path, parse_seconds
+
+
+def _not_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("a number is asked for, not true or false")
+    return value
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError("a duration is a number of seconds, or text like 2s or 500ms")
+    return parse_seconds(value)
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+PortNumber = Annotated[int, BeforeValidator(_not_boolean), Field(ge=1, le=65535)]
+Count = Annotated[int, BeforeValidator(_not_boolean), Field(ge=1, le=1000)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProbeSettings(_Strict):
+    """How often and how patiently the hub asks a service whether it is well."""
+
+    interval: Seconds | None = Field(
+        None, description="Time between two probes; seconds or text like 2s. Default 2s."
+    )
+    timeout: Seconds | None = Field(
+        None, description="Time a probe may take before it counts as failed. Default 1s."
+    )
+    failures: Count | None = Field(
+        None, description="Failed probes in a row that make a service unhealthy. Default 3."
+    )
+    successes: Count | None = Field(
+        None, description="Good probes in a row that make a service healthy again. Default 1."
+    )
+    startup: Seconds | None = Field(
+        None, description="Time after a start in which failed probes do not count. Default 60s."
+    )
+
+
+class ManagedService(_Strict):
+    """A service of the compose files that the hub starts, watches and heals."""
+
+    name: str = Field(description="The service's name in the compose files.", min_length=1)
+    port: PortNumber | None = Field(
+        None,
+        description="The port people know the service by, published on the host. "
+        "Default: the label heal7.port, else the published port of the lowest target.",
+    )
+    health_endpoint: str | None = Field(
+        None,
+        description="HTTP path that answers 2xx while the service is well, such as /health. "
+        "Default: the label heal7.health.path, else no HTTP probe.",
+    )
+    probe: ProbeSettings = Field(
+        default_factory=lambda: ProbeSettings(),
+        description="How this service is probed; labels heal7.probe.* set the same.",
+    )
+
+    @field_validator("health_endpoint")
+    @classmethod
+    def _path(cls, value: str | None) -> str | None:
+        return value if value is None else check_http_path(value)
+
+
+class OrchestrationSettings(_Strict):
+    """Which stack the hub answers for."""
+
+    managed_services: list[ManagedService] = Field(
+        default_factory=list,
+        description="The services the hub answers for, in the order they are shown. "
+        'Services with the label heal7.managed: "true" are managed too.',
+    )
+    compose_files: list[str] = Field(
+        default_factory=lambda: ["compose/compose.yaml"],
+        description="Compose files that declare the services, relative to this file; "
+        "later ones are merged over earlier ones.",
+        min_length=1,
+    )
+    project: str | None = Field(
+        None,
+        description="Name of the Compose project, the prefix of all container names. "
+        "Default: COMPOSE_PROJECT_NAME, else the compose files' name, else heal7.",
+    )
+
+
+class StepSettings(_Strict):
+    """One step of a workflow: an action of a service, or any HTTP call to it."""
+
+    service: str = Field(description="The service that does the step.", min_length=1)
+    action: str | None = Field(
+        None, description="The action to ask for: POST /actions/<action>.", min_length=1
+    )
+    id: str | None = Field(
+        None, description="The step's name. Default: the service's name, numbered if repeated."
+    )
+    method: str | None = Field(None, description="HTTP method, for a service without actions.")
+    path: str | None = Field(None, description="HTTP path, for a service without actions.")
+    input: Any = Field(None, description="The request's body; ${{ }} holds expressions.")
+    needs: list[str] | None = Field(
+        None, description="Steps that must be done before. Default: the step above."
+    )
+    when: Any = Field(None, description="A condition in ${{ }}; false skips the step.")
+    timeout: Seconds | None = Field(None, description="Time one attempt may take.")
+    retry: dict[str, Any] | None = Field(
+        None, description="attempts, backoff and max_backoff of repeated attempts."
+    )
+    compensate: Any = Field(
+        None, description="How the step is undone: auto, none, or an action with its input."
+    )
+    start: bool | None = Field(
+        None, description="Whether the step starts its service if a person has stopped it."
+    )
+
+
+class WorkflowSettings(_Strict):
+    """A sequence or graph of steps that is undone when it cannot be finished."""
+
+    steps: list[StepSettings] = Field(
+        description="The steps, one after another unless `needs` says otherwise.", min_length=1
+    )
+    description: str | dict[str, str] | None = Field(
+        None, description="What it is for; one text, or one for each language (ko, en)."
+    )
+    timeout: Seconds | None = Field(None, description="Time a whole run may take.")
+    output: Any = Field(None, description="The run's result; ${{ }} holds expressions.")
+    schedule: str | None = Field(None, description="When to run by itself, as a cron line.")
+    concurrency: dict[str, Any] | None = Field(
+        None, description="limit of runs at once, and on_limit: queue, reject or cancel_oldest."
+    )
+
+
+class ServerSettings(_Strict):
+    """Where the hub listens."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; loopback only, for now.")
+    port: PortNumber = Field(8015, description="Port of the hub's API and dashboard.")
+
+    @field_validator("host")
+    @classmethod
+    def _loopback(cls, value: str) -> str:
+        if value == "localhost":
+            return value
+        try:
+            loopback = ipaddress.ip_address(value).is_loopback
+        except ValueError as error:
+            raise ValueError("an IP address is asked for, such as 127.0.0.1") from error
+        if not loopback:
+            raise ValueError(
+                "the hub listens on loopback only, because whoever reaches it can drive Docker and "
+                "it has no roles and tokens yet; use 127.0.0.1, and an SSH tunnel from elsewhere"
+            )
+        return value
+
+
+class Settings(_Strict):
+    """config.yaml as a whole."""
+
+    orchestration: OrchestrationSettings = Field(
+        default_factory=lambda: OrchestrationSettings(),
+        description="Which stack the hub answers for, and how.",
+    )
+    workflows: Mapping[str, WorkflowSettings] = Field(
+        default_factory=dict, description="Workflows across services, by name."
+    )
+    server: ServerSettings = Field(
+        default_factory=lambda: ServerSettings(), description="Where the hub listens."
+    )
