@@ -46,7 +46,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"heal7 {own_version()}")
+        print(f"heal7 {own_version() or '(version unknown)'}")
         raise typer.Exit
 
 

@@ -44,9 +44,7 @@ def doctor(
     else:
         from controller.cli.screen import show
 
-        console = session.console
-        utf8 = console.encoding.startswith("utf")
-        show(console, report(checks, console.width, utf8=utf8))
+        show(session.console, report(checks, session.console.width, utf8=session.utf8))
     raise typer.Exit(DONE if healthy else FAILED)
 
 

@@ -40,9 +40,8 @@ def live(session: Session, action: str) -> Iterator[Callable[[Progress], None]]:
     from rich.console import Group
     from rich.live import Live
 
-    utf8 = console.encoding.startswith("utf")
     # Transient: the outcome that is printed next replaces the progress.
     with Live(console=console, transient=True, refresh_per_second=8) as display:
         yield lambda now: display.update(
-            Group(*render.progress(action, now, console.width, utf8=utf8))
+            Group(*render.progress(action, now, console.width, utf8=session.utf8))
         )

@@ -38,7 +38,7 @@ def ps(
     from controller.cli.screen import show
 
     console = session.console
-    show(console, render.status(answer, session.client.base_url, console.width, **_look(session)))
+    show(console, render.status(answer, session.client.base_url, console.width, utf8=session.utf8))
 
 
 @commands.command()
@@ -129,7 +129,7 @@ def _plan(session: Session, action: str, services: list[str]) -> None:
     if session.as_json:
         session.document({"plan": steps})
         return
-    show(session.console, render.plan(action, steps, session.console.width, **_look(session)))
+    show(session.console, render.plan(action, steps, session.console.width, utf8=session.utf8))
 
 
 def _summary(done: Any) -> dict[str, Any]:
@@ -152,10 +152,6 @@ def _report(session: Session, done: Any) -> None:
     from controller.cli import render
     from controller.cli.screen import show
 
-    show(session.console, render.outcomes(done, session.console.width, **_look(session)))
+    show(session.console, render.outcomes(done, session.console.width, utf8=session.utf8))
     for problem in done.problems.values():
         show(session.errors, render.problem(problem, session.errors.width))
-
-
-def _look(session: Session) -> dict[str, bool]:
-    return {"utf8": session.console.encoding.startswith("utf")}

@@ -57,6 +57,11 @@ class Session:
     def errors(self) -> Console:
         return _console(sys.stderr)
 
+    @property
+    def utf8(self) -> bool:
+        """Whether standard output can show more than ASCII."""
+        return self.console.encoding.startswith("utf")
+
     def document(self, body: Any) -> None:
         """Print the one JSON document of this invocation."""
         print(json.dumps(body, ensure_ascii=False, indent=2))

@@ -10,9 +10,14 @@ DISTRIBUTION = "heal7-hub"
 
 
 def own_version() -> str:
-    """The installed distribution's version; in a bare checkout the one in pyproject.toml."""
+    """The installed distribution's version; in a bare checkout the one in pyproject.toml.
+
+    '' where neither is there, as in an image that holds the package alone.
+    """
     try:
         return version(DISTRIBUTION)
     except PackageNotFoundError:
         declared = Path(__file__).resolve().parents[2] / "pyproject.toml"
-        return str(tomllib.loads(declared.read_text("utf-8"))["project"]["version"])
+    if not declared.is_file():
+        return ""
+    return str(tomllib.loads(declared.read_text("utf-8"))["project"]["version"])
