@@ -5,12 +5,11 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import signal
 import sys
-from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from heal7_contract import logs
+from heal7_contract.launch import obey_signals
 from heal7_contract.settings import from_env
 
 if TYPE_CHECKING:
@@ -24,16 +23,13 @@ _CONFIG_ERROR = 2
 
 def serve(service: Service) -> NoReturn:
     """Serves until SIGTERM or SIGINT. Exit codes: 0 stopped, 1 cannot serve, 2 wrong settings."""
-    # As process 1 of a container, SIGTERM is ignored until somebody asks for it.
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGINT, _leave)
+    obey_signals()
     try:
         settings = from_env(os.environ, name=service.name, port=service.port)
     except ValueError as fault:
         sys.stderr.write(f"{service.name}: {fault}\n")
         _exit(_CONFIG_ERROR)
     logs.configure(service.name, settings.log_level)
-    gc.disable()  # nothing that the imports build is garbage
     server = _server(service, settings.host, settings.port)
     gc.freeze()
     gc.enable()
@@ -60,10 +56,6 @@ def _server(service: Service, host: str, port: int) -> uvicorn.Server:
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
     return uvicorn.Server(config)
-
-
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    _exit(0)
 
 
 def _exit(code: int) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from saju_service.service import service
+from heal7_contract.launch import launch
 
 if __name__ == "__main__":
-    service.run()
+    launch("saju_service.service")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 
-from fastapi import Response
-
 from heal7_contract import Context, Problem, Service, StoredAction
 from saju_service import __version__, chart, faults, lunar, models, terms
 from saju_service import calculate as charts
@@ -50,11 +48,10 @@ def reading(reading_id: str) -> Reading:
 
 
 @service.delete("/readings/{reading_id}", errors=_UNKNOWN, status_code=204, tags=["readings"])
-def delete_reading(reading_id: str) -> Response:
+def delete_reading(reading_id: str) -> None:
     """Forgets a chart."""
     if not service.store.delete("readings", reading_id):
         raise _no_reading(reading_id)
-    return Response(status_code=204)
 
 
 @service.get("/solar-terms/{year}", errors=_REFUSED, response_model=SolarTerms, tags=["calendar"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from heal7_contract.testing import client
 from saju_service.service import service
 
