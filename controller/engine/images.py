@@ -25,13 +25,19 @@ from controller.errors import EngineError, EngineNotFoundError
 Say = Callable[[str], None]
 """Takes one line of progress for a person."""
 
+_NEVER_SENT = ("**/__pycache__", "**/*.pyc", "**/.*_cache", "**/*.egg-info", "tests")
+"""What running or testing a checkout leaves in it, and tests: none of it makes another image."""
+
 
 def context_files(root: Path) -> tuple[str, ...]:
-    """Paths under `root`, sorted, of the files a build sends: `.dockerignore` is honoured."""
+    """Paths under `root`, sorted, of the files a build sends: `.dockerignore` is honoured.
+
+    Caches and the folder `tests` are left out in any case.
+    """
     ignore = root / ".dockerignore"
     lines = ignore.read_text("utf-8").splitlines() if ignore.is_file() else []
     patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    found = exclude_paths(str(root), patterns)
+    found = exclude_paths(str(root), [*patterns, *_NEVER_SENT])
     return tuple(sorted(path for path in found if (root / path).is_file()))
 
 

@@ -24,7 +24,6 @@ from controller.model.spec import ServiceSpec, StackSpec
 
 SERVICE = "hub"
 PROJECT = "heal7-hub"
-PORT = 8015
 _READY_WITHIN_S = 30.0
 _FREE_WITHIN_S = 20.0
 _BEAT_S = 0.1
@@ -35,7 +34,7 @@ _CONFLICT = 409
 class HubDoor:
     """The hub's HTTP API on this machine's loopback."""
 
-    def __init__(self, port: int = PORT):
+    def __init__(self, port: int):
         self.url = f"http://127.0.0.1:{port}"
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy never leads to this machine's own loopback
@@ -79,8 +78,10 @@ def is_current(found: ContainerObs, spec: ServiceSpec, image_id: str) -> bool:
     return found.config_hash == spec.config_hash and found.image_id == image_id
 
 
-def ensure(engine: DockerEngine, stack: StackSpec, image_id: str, say: Say) -> bool:
+def ensure(engine: DockerEngine, stack: StackSpec, image_id: str, port: int, say: Say) -> bool:
     """Have the hub's container running as declared; whether anything had to be done.
+
+    `port` is the one the hub will listen on.
 
     Raises SetupError where its port is somebody else's, EngineError where the engine refuses.
     """
@@ -93,7 +94,7 @@ def ensure(engine: DockerEngine, stack: StackSpec, image_id: str, say: Say) -> b
             remove(engine, old.id, spec.container.stop_grace_s)
     if keep is not None and keep.state in (State.RUNNING, State.RESTARTING):
         return False
-    _need_free_port()
+    _need_free_port(port)
     if keep is None:
         for volume in stack.volumes:
             engine.ensure_volume(volume)
@@ -151,13 +152,13 @@ def start_all(door: HubDoor, say: Say) -> Mapping[str, Any]:
         beat.wait(_BEAT_S * 5)
 
 
-def _need_free_port() -> None:
+def _need_free_port(port: int) -> None:
     with socket.socket() as probe:
         probe.settimeout(1.0)
-        if probe.connect_ex(("127.0.0.1", PORT)) == 0:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise SetupError(
-                f"Port {PORT} is in use by another program, and the hub needs it.",
-                remedy=f"See which with `ss -ltnp 'sport = :{PORT}'` and stop it (`make dev`?).",
+                f"Port {port} is in use by another program, and the hub needs it.",
+                remedy=f"See which with `ss -ltnp 'sport = :{port}'` and stop it (`make dev`?).",
             )
 
 

@@ -85,12 +85,13 @@ def up(config: Path, *, console: Console, checkout: Path = CHECKOUT) -> bool:
     stack_images = {spec.container.image for spec in loaded.stack.services.values()}
     wanted = needed_for(stack_images, definitions(checkout))
     board = Board(console)
-    door = hub.HubDoor()
+    port = loaded.settings.server.port
+    door = hub.HubDoor(port)
     with board.shown(), ThreadPoolExecutor(_THREADS, thread_name_prefix="setup") as pool:
         ready = _prepare(board, pool, wanted)
         builder = Builder(Images(ready.engine), ready.machine, board, wanted, ready.store)
         builder.start(pool)
-        hub_up = pool.submit(_hub, ready.engine, declared, door, builder.future(HUB), board)
+        hub_up = pool.submit(_hub, ready.engine, declared, port, builder.future(HUB), board)
         builder.wait()
         hub_up.result()
         with board.phase("services") as phase:
@@ -146,11 +147,12 @@ def _prepare(board: Board, pool: ThreadPoolExecutor, wanted: Sequence[ImageDef])
 
 
 def _hub(
-    engine: DockerEngine, declared: StackSpec, door: hub.HubDoor, image: Future[str], board: Board
+    engine: DockerEngine, declared: StackSpec, port: int, image: Future[str], board: Board
 ) -> None:
     image_id = image.result()
     with board.phase("hub") as phase:
-        hub.ensure(engine, declared, image_id, phase.say)
+        hub.ensure(engine, declared, image_id, port, phase.say)
+        door = hub.HubDoor(port)
         hub.await_ready(engine, declared, door, phase.say)
         phase.say(door.url)
 
