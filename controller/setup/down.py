@@ -5,20 +5,16 @@ Only what carries the labels of our two projects, or our images' names, is touch
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 
-from controller.config.load import DEFAULT_PROJECT, load
 from controller.config.settings import Settings
 from controller.engine import leftovers
 from controller.engine.client import DockerEngine
 from controller.engine.images import Images
-from controller.errors import ConfigError, EngineConflictError, SetupError
+from controller.errors import EngineConflictError, SetupError
 from controller.setup import base_image, hub
 from controller.setup import engine as engine_setup
 from controller.setup.images import PREFIX
@@ -27,44 +23,26 @@ from controller.setup.progress import Board, Phase
 _GRACE_S = 10.0
 _STOP_ALL_S = 60.0
 _AT_ONCE = 8
+DEFAULT_PORT = Settings().server.port
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is taken away: the stack's project, and where its hub listens."""
-
-    project: str
-    port: int
-
-
-def target(config: Path, console: Console) -> Target:
-    """What the configuration names; with a broken one the defaults, and a word about that."""
-    try:
-        loaded = load(config, os.environ)
-    except ConfigError as error:
-        console.print(f"{error.detail}\nTaking down the project {DEFAULT_PROJECT}.", markup=False)
-        return Target(DEFAULT_PROJECT, Settings().server.port)
-    return Target(loaded.stack.project, loaded.settings.server.port)
-
-
-def down(config: Path, *, console: Console) -> bool:
+def down(project: str, *, console: Console, port: int = DEFAULT_PORT) -> bool:
     """Stop and remove the hub, the services and their networks; data is kept. True when all went.
 
-    Raises EngineError where the engine refuses.
+    `port` is where the project's hub listens. Raises EngineError where the engine refuses.
     """
-    what = target(config, console)
     engine = engine_setup.connect()
     if engine is None:
         console.print("No engine answers, so nothing of ours runs.")
         return True
     board = Board(console)
     with board.shown():
-        _down(engine, what, board)
+        _down(engine, project, port, board)
     console.print(f"Down in {board.seconds():.1f} s. Data is kept; `heal7 clean` removes it.")
     return True
 
 
-def clean(config: Path, *, console: Console, yes: bool) -> bool:
+def clean(project: str, *, console: Console, yes: bool, port: int = DEFAULT_PORT) -> bool:
     """`down`, and the volumes and images too. Asks first unless `yes`; False when it was refused.
 
     Raises SetupError where nobody can be asked.
@@ -73,8 +51,7 @@ def clean(config: Path, *, console: Console, yes: bool) -> bool:
     if engine is None:
         console.print("No engine answers; its data cannot be removed.")
         return False
-    what = target(config, console)
-    volumes = [v for p in (what.project, hub.PROJECT) for v in leftovers.volumes(engine, p)]
+    volumes = [v for p in (project, hub.PROJECT) for v in leftovers.volumes(engine, p)]
     images = Images(engine)
     named = images.named(PREFIX)
     if not yes and not _agreed(console, volumes, named):
@@ -82,7 +59,7 @@ def clean(config: Path, *, console: Console, yes: bool) -> bool:
         return False
     board = Board(console)
     with board.shown():
-        _down(engine, what, board)
+        _down(engine, project, port, board)
         with board.phase("data") as phase:
             _each(phase, "volume", volumes, engine.remove_volume)
         with board.phase("images") as phase:
@@ -108,8 +85,8 @@ def _agreed(console: Console, volumes: Iterable[str], images: Iterable[str]) -> 
         ) from error
 
 
-def _down(engine: DockerEngine, what: Target, board: Board) -> None:
-    door = hub.HubDoor(what.port)
+def _down(engine: DockerEngine, project: str, port: int, board: Board) -> None:
+    door = hub.HubDoor(port)
     with board.phase("services") as phase:
         if door.ready():
             phase.say("asking the hub to stop every service")
@@ -119,9 +96,9 @@ def _down(engine: DockerEngine, what: Target, board: Board) -> None:
     with board.phase("hub") as phase:
         _remove_containers(engine, hub.PROJECT, phase)
     with board.phase("containers") as phase:
-        _remove_containers(engine, what.project, phase)
+        _remove_containers(engine, project, phase)
     with board.phase("networks") as phase:
-        found = [n for p in (what.project, hub.PROJECT) for n in leftovers.networks(engine, p)]
+        found = [n for p in (project, hub.PROJECT) for n in leftovers.networks(engine, p)]
         _each(phase, "network", found, engine.remove_network)
 
 
