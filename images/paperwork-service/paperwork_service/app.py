@@ -1,0 +1,248 @@
+"""Wires the service to the contract: upload, process and its undo, look-up, clean-up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from heal7_contract import Context, Problem, Service, StoredAction, clock
+from heal7_contract.settings import from_env
+from paperwork_service.limits import LIMITS
+from paperwork_service.models import (
+    AVAILABLE,
+    PLANNED,
+    Deleted,
+    DocumentDetail,
+    DocumentOut,
+    ProcessRequest,
+    ProcessResult,
+)
+from paperwork_service.open_document import Opener
+from paperwork_service.shelf import FullError, Shelf
+from paperwork_service.sniff import DocumentError, Kind, sniff
+from paperwork_service.summary import summarise
+
+DOCUMENTS, PROCESSED = "documents", "processed"
+_SWEEP_SECONDS = 3600.0
+_log = logging.getLogger("heal7.paperwork")
+
+service = Service(
+    name="paperwork-service",
+    version="0.1.0",
+    port=8010,
+    max_body_bytes=LIMITS.file_bytes + 100_000,
+)
+service.documents(DOCUMENTS, keep=LIMITS.stored_documents, max_age_s=LIMITS.stored_seconds)
+service.documents(PROCESSED, keep=2_000, max_age_s=LIMITS.stored_seconds)
+opener = Opener(LIMITS)
+
+DocumentId = Annotated[str, Field(pattern=r"^doc_[0-9a-f]{32}$")]
+_UPLOAD_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary", "description": "PDF or docx"}
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+def shelf() -> Shelf:
+    """The folder `documents` beside the service's SQLite file, as HEAL7_DATA says."""
+    data = from_env(os.environ, name=service.name, port=service.port).data
+    return Shelf(data.parent / "documents", LIMITS.stored_bytes)
+
+
+@service.post(
+    "/documents",
+    status_code=201,
+    response_model=DocumentOut,
+    openapi_extra=_UPLOAD_BODY,
+    errors={
+        400: "The body is not valid multipart",
+        413: "The file is too large",
+        415: "The file is neither PDF nor docx",
+        422: "No file, or one that is empty, broken, encrypted or a zip bomb",
+        507: "The documents' space is used up",
+    },
+)
+async def upload(request: Request) -> JSONResponse:
+    """Stores a PDF or docx; the same bytes again are the same document."""
+    async with request.form(max_files=1, max_fields=8) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise Problem(
+                422,
+                code="file_missing",
+                title="There is no file",
+                detail="The form has no file in the field `file`.",
+                remedy="Send multipart/form-data, as in: curl -F file=@invoice.pdf …/documents",
+            )
+        name, data = file.filename or "", await file.read()
+    try:
+        stored = await service.offload(_store, name, data)
+    except DocumentError as fault:
+        raise _refused(fault) from None
+    return JSONResponse(stored.model_dump(), status_code=201)
+
+
+def _store(name: str, data: bytes) -> DocumentOut:
+    kind = sniff(data, LIMITS)
+    try:
+        document_id, digest = shelf().put(data)
+    except (FullError, OSError) as error:
+        raise Problem(
+            507,
+            code="storage_full",
+            title="The document can not be stored",
+            detail=f"The documents' folder takes no more: {error}.",
+            remedy="DELETE documents that are no longer needed, or enlarge the volume.",
+        ) from None
+    moment = datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="milliseconds")
+    document = DocumentOut(
+        document_id=document_id,
+        name=_plain_name(name),
+        kind=kind,
+        size=len(data),
+        sha256=digest,
+        uploaded=moment.replace("+00:00", "Z"),
+    )
+    service.store.put(DOCUMENTS, document_id, document.model_dump())
+    return document
+
+
+def _plain_name(name: str) -> str:
+    """For people only, never a path: no folders, no control characters."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return "".join(char for char in last if char.isprintable())[:200] or "document"
+
+
+@service.action(
+    "process",
+    request=ProcessRequest,
+    result=ProcessResult,
+    errors={
+        404: "No such document",
+        422: "An operation that does not exist, or a document that can not be read",
+    },
+)
+async def process(body: ProcessRequest, ctx: Context) -> ProcessResult:
+    """Reads a stored document: `extract` its text, tables and facts, `classify` it."""
+    _check_operations(body.operations)
+    document = await ctx.offload(_document, body.document_id)
+    kind: Kind = "pdf" if document.kind == "pdf" else "docx"
+    try:
+        reading = await opener.read(kind, shelf().path(body.document_id))
+    except DocumentError as fault:
+        raise _refused(fault) from None
+    result = await ctx.offload(summarise, body.document_id, kind, reading, body.operations)
+    await ctx.offload(ctx.store.put, PROCESSED, ctx.action_id, _record(ctx.action_id, result))
+    return result
+
+
+@process.compensate
+def undo_process(record: StoredAction, reason: str) -> None:
+    """Deletes what the action stored. The document was there before and stays."""
+    service.store.delete(PROCESSED, record.id)
+
+
+@service.get(
+    "/documents/{document_id}", errors={404: "No such document"}, response_model=DocumentDetail
+)
+def read_document(document_id: DocumentId) -> DocumentDetail:
+    """What is known of a document, with the newest result of `process`."""
+    document = _document(document_id)
+    runs = service.store.find(PROCESSED, where={"document_id": document_id})
+    latest = ProcessResult.model_validate(runs[0]["result"]) if runs else None
+    ids = [run["id"] for run in runs]
+    return DocumentDetail(**document.model_dump(), process_ids=ids, latest=latest)
+
+
+@service.delete(
+    "/documents/{document_id}", errors={404: "No such document"}, response_model=Deleted
+)
+def delete_document(document_id: DocumentId) -> Deleted:
+    """Deletes a document, its file and every stored result."""
+    _document(document_id)
+    while runs := service.store.find(PROCESSED, where={"document_id": document_id}):
+        for run in runs:
+            service.store.delete(PROCESSED, run["id"])
+    service.store.delete(DOCUMENTS, document_id)
+    shelf().remove(document_id)
+    return Deleted(id=document_id, deleted=True)
+
+
+@service.background("sweep")
+async def sweep() -> None:
+    """Removes files whose record has expired or was never written."""
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        removed = await service.offload(sweep_once)
+        if removed:
+            _log.info("removed %d files that no document knows", removed)
+
+
+def sweep_once() -> int:
+    """One pass; returns the number of files removed."""
+    store = service.store
+    return shelf().sweep(lambda name: store.get(DOCUMENTS, name) is not None, clock.now())
+
+
+def _document(document_id: str) -> DocumentOut:
+    stored = service.store.get(DOCUMENTS, document_id)
+    if stored is None or not shelf().path(document_id).is_file():
+        raise Problem(
+            404,
+            code="document_not_found",
+            title="No such document",
+            detail=f"There is no document {document_id}; it may have expired or been deleted.",
+            remedy="Upload it with POST /documents and use the document_id of the reply.",
+        )
+    return DocumentOut.model_validate(stored)
+
+
+def _check_operations(operations: list[str]) -> None:
+    unknown = [name for name in operations if name not in AVAILABLE]
+    if not unknown:
+        return
+    planned = [name for name in unknown if name in PLANNED]
+    verb = "is planned but not built yet" if planned else "does not exist"
+    raise Problem(
+        422,
+        code="operation_unavailable",
+        title="The operation is not available",
+        detail=f"`{(planned or unknown)[0]}` {verb}; available: {', '.join(AVAILABLE)}.",
+        remedy="Leave it out of `operations`.",
+        unavailable=unknown,
+        available=list(AVAILABLE),
+    )
+
+
+def _refused(fault: DocumentError) -> Problem:
+    return Problem(
+        fault.status,
+        code=fault.code,
+        title="The document can not be taken",
+        detail=fault.detail,
+        remedy=fault.remedy,
+    )
+
+
+def _record(action_id: str, result: ProcessResult) -> dict[str, Any]:
+    return {"id": action_id, "document_id": result.document_id, "result": result.model_dump()}

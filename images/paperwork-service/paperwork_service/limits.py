@@ -1,0 +1,30 @@
+"""What a document may cost, in one place. Read by the service and by the child that opens it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bytes, counts and seconds. `memory_bytes` is the child's whole address space,
+    `table_seconds` the processor time after which no more tables are looked for."""
+
+    file_bytes: int = 10_000_000
+    stored_bytes: int = 1_000_000_000
+    stored_documents: int = 1_000
+    stored_seconds: float = 30 * 86_400
+    pages: int = 50
+    text_chars: int = 200_000
+    table_cells: int = 20_000
+    zip_directory_bytes: int = 500_000
+    unpacked_bytes: int = 60_000_000
+    unpacked_ratio: int = 100
+    table_seconds: float = 10.0
+    cpu_seconds: int = 30
+    wall_seconds: float = 40.0
+    memory_bytes: int = 256_000_000
+    at_once: int = 1
+
+
+LIMITS = Limits()
