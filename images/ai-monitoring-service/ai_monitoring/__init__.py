@@ -1,0 +1,1 @@
+"""Says whether what the other services do is normal, by what was normal for each of them before."""
