@@ -311,7 +311,6 @@ Rule = Annotated[
     | SajuRule,
     Field(discriminator="rule"),
 ]
-Rules = Annotated[list[Rule], Field(min_length=1, max_length=100)]
 
 
 def _is_date(value: object) -> bool:
