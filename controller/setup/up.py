@@ -6,6 +6,7 @@ and the base image made, the hub starts while services' images are still being b
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -40,6 +41,7 @@ from controller.setup.wheels import WheelStore
 
 _THREADS = 24
 _BEAT_S = 0.15
+_OVERRIDE = "HEAL7__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +109,12 @@ def hub_stack(
 ) -> StackSpec:
     """compose/hub.yaml as declared for this configuration. Raises ConfigError."""
     folder = checkout / "compose"
+    overrides = {k: v for k, v in environment.items() if k.startswith(_OVERRIDE)}
     values = {
         **environment,
         "HEAL7_HOME": str(config.parent),
         "HEAL7_CONFIG_NAME": config.name,
-        "HEAL7_CONFIG_DIGEST": digest,
+        "HEAL7_CONFIG_DIGEST": _digest_with(digest, overrides),
     }
     request = Request(
         files=(str(folder / "hub.yaml"),),
@@ -120,7 +123,16 @@ def hub_stack(
         project=hub.PROJECT,
     )
     compiled = compile_stack(request, FileReader())
+    # Overrides of config.yaml by the environment must reach the hub as they reached this process.
+    compiled.model["services"][hub.SERVICE]["environment"] |= overrides
     return to_stack(compiled, dict.fromkeys(compiled.model["services"]), VERSION)
+
+
+def _digest_with(digest: str, overrides: Mapping[str, str]) -> str:
+    """The files' digest, moved by overrides too; the very same where there are none."""
+    if not overrides:
+        return digest
+    return hashlib.sha256(f"{digest}{sorted(overrides.items())}".encode()).hexdigest()
 
 
 def _build(wanted: Sequence[ImageDef], console: Console) -> None:
