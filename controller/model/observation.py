@@ -5,10 +5,13 @@ Pure data. `controller/engine` fills it from inspect answers, the decisions read
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+_REPLACEMENT = re.compile(r"[0-9a-f]{12}_")
 
 
 class State(StrEnum):
@@ -58,6 +61,11 @@ class ContainerObs:
         started = self.started_at.isoformat() if self.started_at else "never"
         return f"{self.id}@{started}"
 
+    @property
+    def is_replacement(self) -> bool:
+        """Made to replace `<id>_name`'s owner, and not renamed yet."""
+        return _REPLACEMENT.match(self.name) is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -73,8 +81,13 @@ class Observation:
     images: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, service: str) -> ContainerObs | None:
-        """The service's container: the lowest number, a running one before any other."""
+        """The service's container: the lowest number, a running one before any other.
+
+        A replacement that was never renamed counts only where nothing else is there.
+        """
         found = self.containers.get(service, ())
         if not found:
             return None
-        return min(found, key=lambda c: (c.state is not State.RUNNING, c.number, c.name))
+        return min(
+            found, key=lambda c: (c.is_replacement, c.state is not State.RUNNING, c.number, c.name)
+        )

@@ -1,0 +1,284 @@
+"""Carries out a plan: whatever is ready runs in parallel, and a failure stops only its successors.
+
+The executor decides nothing about *what* to do. It runs operations, waits for verdicts, and turns
+what the engine says into a cause that a person understands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from controller import clock
+from controller.engine.mapping import BadCommandError, ImageMissingError, PortTakenError
+from controller.engine.pool import EnginePool
+from controller.errors import (
+    EngineConflictError,
+    EngineError,
+    EngineNotFoundError,
+    EngineUnreachableError,
+)
+from controller.health.verdict import exit_sentence
+from controller.model.observation import ContainerObs, State
+from controller.model.spec import ContainerSpec, ServiceSpec, StackSpec
+from controller.model.text import Text, text
+from controller.model.view import Health, Verdict
+from controller.orchestrator.plan import Op, Plan, PlannedOp, Tolerance
+from controller.orchestrator.world import Activity, World
+
+_ADOPT_TIMEOUT_S = 10.0
+_LOG_LINES = 20
+
+
+class Status(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    UNHEALTHY = "unhealthy"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one operation stands or ended. `at` is seconds since the plan began."""
+
+    status: Status
+    cause: Text | None = None
+    detail: str | None = None
+    unknown: bool = False
+    at: float = 0.0
+
+
+class Failure(Exception):  # noqa: N818 - an outcome on its way up, not an error of the hub
+    """An operation ended badly, with the sentence to show."""
+
+    def __init__(self, cause: Text, *, detail: str | None = None, unhealthy: bool = False):
+        super().__init__(str(cause))
+        self.cause = cause
+        self.detail = detail
+        self.unhealthy = unhealthy
+
+
+class Execution:
+    """One run of one plan. `on_step(op id, outcome)` is told of every change."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        stack: StackSpec,
+        world: World,
+        pool: EnginePool,
+        operation: str,
+        on_step: Callable[[int, Outcome], None],
+    ):
+        self._plan = plan
+        self._stack = stack
+        self._world = world
+        self._pool = pool
+        self._operation = operation
+        self._on_step = on_step
+        self._made: dict[str, str] = {}
+        self._cancelled = asyncio.Event()
+        self._begun = clock.monotonic()
+        self.outcomes: dict[int, Outcome] = {}
+
+    def cancel(self) -> None:
+        """Begin nothing more; what is under way in the engine is let finish."""
+        self._cancelled.set()
+
+    async def run(self) -> Mapping[int, Outcome]:
+        """Carry out the whole plan; never raises for what an operation did."""
+        tasks: dict[int, asyncio.Task[Outcome]] = {}
+        async with asyncio.TaskGroup() as group:
+            for op in self._plan.ops:
+                before = [(edge, tasks[edge.id]) for edge in op.edges]
+                waits = [(edge.tolerance, task) for edge, task in before]
+                tasks[op.id] = group.create_task(self._one(op, waits), name=f"{op.op} {op.service}")
+        return self.outcomes
+
+    async def _one(
+        self, op: PlannedOp, waits: list[tuple[Tolerance, asyncio.Task[Outcome]]]
+    ) -> Outcome:
+        self._settle(op, Outcome(Status.WAITING))
+        for tolerance, task in waits:
+            before = await task
+            if not _passes(before, tolerance):
+                return self._settle(op, Outcome(Status.SKIPPED, before.cause, before.detail))
+        if self._cancelled.is_set():
+            return self._settle(op, Outcome(Status.SKIPPED, text("result.cancelled")))
+        self._settle(op, Outcome(Status.RUNNING))
+        self._show(op)
+        return self._settle(op, await self._outcome(op))
+
+    async def _outcome(self, op: PlannedOp) -> Outcome:
+        try:
+            await self._do(op)
+        except Failure as failure:
+            status = Status.UNHEALTHY if failure.unhealthy else Status.FAILED
+            outcome = Outcome(status, failure.cause, failure.detail)
+        except EngineUnreachableError as error:
+            self._world.set_connected(False)
+            cause = text("fail.engine_gone", detail=error.detail)
+            return Outcome(Status.FAILED, cause, unknown=True)
+        except EngineError as error:
+            outcome = Outcome(Status.FAILED, self._explain(op, error), error.detail)
+        else:
+            return Outcome(Status.DONE)
+        if outcome.cause is not None and outcome.status is Status.FAILED:
+            self._world.note(op.service, Verdict(Health.FAILED, outcome.cause))
+        return outcome
+
+    def _settle(self, op: PlannedOp, outcome: Outcome) -> Outcome:
+        stamped = replace(outcome, at=clock.monotonic() - self._begun)
+        self.outcomes[op.id] = stamped
+        self._on_step(op.id, stamped)
+        return stamped
+
+    def _show(self, op: PlannedOp) -> None:
+        stopping = op.op in (Op.STOP, Op.REMOVE)
+        phase = text("phase.stopping" if stopping else "phase.starting")
+        self._world.act(op.service, Activity(self._operation, phase))
+
+    async def _do(self, op: PlannedOp) -> None:
+        match op.op:
+            case Op.READY:
+                await self._ready(op)
+            case Op.FINISHED:
+                await self._finished(op)
+            case Op.NETWORK | Op.VOLUME:
+                await self._ensure(op)
+            case Op.CREATE:
+                await self._create(op)
+                await self._world.look([op.service])
+            case _:
+                await self._change(op, self._container_id(op))
+                await self._world.look([op.service])
+
+    async def _ensure(self, op: PlannedOp) -> None:
+        engine = self._pool.engine
+        if op.op is Op.NETWORK:
+            network = next(n for n in self._stack.networks if n.name == op.subject)
+            await self._pool.command(engine.ensure_network, network)
+        else:
+            volume = next(v for v in self._stack.volumes if v.name == op.subject)
+            await self._pool.command(engine.ensure_volume, volume)
+
+    async def _change(self, op: PlannedOp, container_id: str) -> None:
+        engine, command = self._pool.engine, self._pool.command
+        match op.op:
+            case Op.RENAME:
+                await command(engine.rename, container_id, op.subject)
+            case Op.UNPAUSE:
+                await command(engine.unpause, container_id)
+            case Op.STOP:
+                grace = self._stack.services[op.service].container.stop_grace_s
+                await command(engine.stop, container_id, grace)
+            case Op.REMOVE:
+                await command(engine.remove, container_id)
+            case Op.START:
+                await command(engine.start, container_id)
+
+    def _container_id(self, op: PlannedOp) -> str:
+        found = op.container_id or self._made.get(op.service)
+        if found is None:
+            raise EngineNotFoundError(f"{op.subject} has no container")
+        return found
+
+    async def _create(self, op: PlannedOp) -> None:
+        spec = _named(self._stack.services[op.service], op.subject)
+        try:
+            made = await self._pool.command(self._pool.engine.create, spec)
+        except EngineConflictError:
+            made = await self._adopt(op, spec)
+        self._made[op.service] = made
+
+    async def _adopt(self, op: PlannedOp, spec: ContainerSpec) -> str:
+        """The name is taken. If by our own container (a dead hub's create that the engine still
+        finished), that is the one; raises Failure when it is a stranger's."""
+        deadline = clock.monotonic() + _ADOPT_TIMEOUT_S
+        while clock.monotonic() < deadline:
+            labels = await self._pool.look(self._pool.engine.container_labels, spec.name)
+            if labels is None:
+                # Its removal was in progress and is over now.
+                return await self._pool.command(self._pool.engine.create, spec)
+            if not dict(spec.labels).items() <= labels.items():
+                raise Failure(text("fail.name_taken", name=spec.name))
+            await self._world.look([op.service])
+            for found in self._world.seen.containers.get(op.service, ()):
+                if found.name == spec.name and found.state is not State.REMOVING:
+                    return found.id
+            await self._world.wait_change(0.1)
+        raise EngineConflictError(f"{spec.name} stayed half-made", service=op.service)
+
+    async def _ready(self, op: PlannedOp) -> None:
+        """Wait until the verdict is healthy. Raises Failure when it is anything final else."""
+        startup = self._stack.services[op.service].probe.startup_s
+        deadline = clock.monotonic() + startup + 5
+        while True:
+            verdict = self._world.judge(op.service)
+            if verdict.health is Health.HEALTHY:
+                self._world.note(op.service, None)
+                return
+            if verdict.health in (Health.FAILED, Health.STOPPED):
+                await self._raise_crash(op.service, verdict)
+            if verdict.health is Health.UNKNOWN:
+                raise EngineUnreachableError("waiting for the verdict")
+            late = clock.monotonic() >= deadline
+            if verdict.health in (Health.UNHEALTHY, Health.HELD) or late:
+                raise Failure(text("fail.not_ready", why=verdict.reason), unhealthy=True)
+            if self._cancelled.is_set():
+                raise Failure(text("result.cancelled"), unhealthy=True)
+            await self._world.wait_change(1.0)
+
+    async def _finished(self, op: PlannedOp) -> None:
+        """Wait for a one-shot's end. Raises Failure unless it exits with 0."""
+        while True:
+            container = self._world.container(op.service)
+            if container is None:
+                raise EngineNotFoundError(f"{op.subject} is gone")
+            if container.state in (State.EXITED, State.DEAD):
+                if container.exit_code != 0:
+                    await self._raise_crash(op.service, self._world.judge(op.service))
+                return
+            if self._cancelled.is_set():
+                raise Failure(text("result.cancelled"), unhealthy=True)
+            await self._world.wait_change(1.0)
+
+    async def _raise_crash(self, service: str, verdict: Verdict) -> None:
+        container = self._world.container(service)
+        lines = await self._last_lines(container) if container else []
+        why = exit_sentence(container) if container else verdict.reason
+        if not lines:
+            raise Failure(why)
+        raise Failure(text("fail.crashed", why=why, line=lines[-1]), detail="\n".join(lines))
+
+    async def _last_lines(self, container: ContainerObs) -> list[str]:
+        try:
+            tail = await self._pool.look(self._pool.engine.log_tail, container.id, _LOG_LINES)
+        except EngineError:
+            return []
+        return [line.rstrip() for line in tail.splitlines() if line.strip()]
+
+    def _explain(self, op: PlannedOp, error: EngineError) -> Text:
+        spec = self._stack.services[op.service]
+        if isinstance(error, ImageMissingError):
+            return text("fail.image_missing", image=spec.container.image)
+        if isinstance(error, PortTakenError):
+            port = error.port or (spec.container.ports[0].published if spec.container.ports else 0)
+            return text("fail.port_taken", port=port or 0)
+        if isinstance(error, BadCommandError):
+            return text("fail.command", detail=error.detail)
+        return text("fail.engine", detail=error.detail)
+
+
+def _passes(before: Outcome, tolerance: Tolerance) -> bool:
+    if before.status is Status.DONE or tolerance is Tolerance.ANY:
+        return True
+    return before.status is Status.UNHEALTHY and tolerance is Tolerance.UNHEALTHY
+
+
+def _named(spec: ServiceSpec, name: str) -> ContainerSpec:
+    return replace(spec.container, name=name)

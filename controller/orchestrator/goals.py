@@ -1,0 +1,112 @@
+"""From a request to the goal it means: which services, in which state, and why; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from controller.model.observation import ContainerObs, State
+from controller.model.spec import StackSpec
+from controller.model.text import Text, text
+from controller.model.view import Desired, OperationKind, OperationView
+from controller.orchestrator.graph import followers, with_dependencies
+from controller.orchestrator.reconcile import Goal
+from controller.store.state import Wish
+
+Containers = Mapping[str, ContainerObs | None]
+
+
+def involved(stack: StackSpec, kind: OperationKind, targets: Iterable[str]) -> tuple[str, ...]:
+    """Every service the request will act on, dependencies first."""
+    targets = tuple(targets)
+    if kind is OperationKind.STOP:
+        return targets
+    if kind is OperationKind.RESTART:
+        targets = (*targets, *followers(stack, targets))
+    return with_dependencies(stack, targets)
+
+
+def requested(
+    stack: StackSpec,
+    kind: OperationKind,
+    targets: tuple[str, ...],
+    containers: Containers,
+    everything: bool,
+) -> Goal:
+    """The goal of a person's request."""
+    asked = text(f"cause.{kind}_all" if everything else f"cause.{kind}")
+    if kind is OperationKind.STOP:
+        return Goal(stop=targets, causes=dict.fromkeys(targets, asked))
+    run = involved(stack, kind, targets)
+    causes: dict[str, Text] = {}
+    for name in reversed(run):
+        needed_by = next(
+            (o for o in run if any(d.service == name for d in stack.services[o].depends_on)), ""
+        )
+        causes[name] = text("cause.dependency_of", service=needed_by)
+    restart: dict[str, str] = {}
+    if kind is OperationKind.RESTART:
+        follow = followers(stack, targets)
+        causes |= {n: text("cause.dependent_restart", service=w) for n, w in follow.items()}
+        restart = _incarnations((*targets, *follow), containers)
+    causes |= dict.fromkeys(targets, asked)
+    return Goal(run, (), restart, frozenset(targets), causes)
+
+
+def wishes_of(goal: Goal) -> dict[str, Wish]:
+    """What the goal makes people's wishes, to be stored before anything is done."""
+    wanted = {name: Wish(Desired.RUNNING, goal.restart.get(name)) for name in goal.run}
+    return wanted | {name: Wish(Desired.STOPPED) for name in goal.stop}
+
+
+def convergence(
+    stack: StackSpec,
+    wishes: Mapping[str, Wish],
+    interrupted: Iterable[OperationView],
+    containers: Containers,
+) -> Goal:
+    """What a hub that comes back still owes: what should run and does not, restarts and stops
+    that were begun. Whatever runs as wished is left alone."""
+    begun = {name: op.kind for op in interrupted for name in op.targets}
+    declared = {name: wish for name, wish in wishes.items() if name in stack.services}
+    run = [
+        name
+        for name, wish in declared.items()
+        if wish.state is Desired.RUNNING
+        and (not _runs(containers.get(name)) or name in begun or wish.restart_of)
+    ]
+    stop = [
+        name
+        for name, wish in declared.items()
+        if wish.state is Desired.STOPPED
+        and begun.get(name) is OperationKind.STOP
+        and _runs(containers.get(name))
+    ]
+    ordered = with_dependencies(stack, run)
+    causes = dict.fromkeys(ordered, text("cause.converge"))
+    causes |= dict.fromkeys(stop, text("cause.finish"))
+    restart = {n: w.restart_of for n, w in declared.items() if w.restart_of and n in ordered}
+    return Goal(ordered, tuple(stop), restart, frozenset(begun) & frozenset(run), causes)
+
+
+def adoptable(
+    stack: StackSpec, wishes: Mapping[str, Wish], containers: Containers
+) -> dict[str, Wish]:
+    """Wishes for managed services that run although nobody ever told this hub to run them."""
+    return {
+        name: Wish(Desired.RUNNING)
+        for name in stack.managed
+        if name not in wishes and _runs(containers.get(name))
+    }
+
+
+def _runs(container: ContainerObs | None) -> bool:
+    return container is not None and container.state is State.RUNNING
+
+
+def _incarnations(names: Iterable[str], containers: Containers) -> dict[str, str]:
+    alive = (State.RUNNING, State.PAUSED, State.RESTARTING)
+    return {
+        name: container.incarnation
+        for name in names
+        if (container := containers.get(name)) and container.state in alive
+    }

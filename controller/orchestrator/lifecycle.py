@@ -1,0 +1,243 @@
+"""Start, stop, restart, converge: the one way in for everything that changes containers.
+
+Each request becomes an operation: its wishes are stored before anything is touched, its plan is
+carried out in the background, and whoever wants may watch. Two operations never act on the same
+service; the hub's own convergence gives way to a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from controller import clock
+from controller.engine.pool import EnginePool
+from controller.errors import ConflictError, HubError, NotFoundError, UnknownServiceError
+from controller.model.text import text
+from controller.model.view import (
+    Health,
+    OperationKind,
+    OperationStatus,
+    OperationView,
+    Verdict,
+)
+from controller.orchestrator import goals
+from controller.orchestrator.executor import Execution, Outcome
+from controller.orchestrator.notices import Notices
+from controller.orchestrator.plan import Plan
+from controller.orchestrator.reconcile import Goal, reconcile
+from controller.orchestrator.results import results, status_of, steps
+from controller.orchestrator.world import Activity, World
+from controller.store.state import StateStore, Stored
+from controller.tasks import Tasks
+
+log = logging.getLogger(__name__)
+_RECENT = 20
+
+
+@dataclass(slots=True)
+class _Live:
+    """An operation under way."""
+
+    view: OperationView
+    services: frozenset[str]
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    execution: Execution | None = None
+
+
+class Lifecycle:
+    """Requests in, operations out. Use from the event loop only."""
+
+    def __init__(
+        self, world: World, pool: EnginePool, store: StateStore, notices: Notices, tasks: Tasks
+    ):
+        self._world = world
+        self._stack = world.stack
+        self._pool = pool
+        self._store = store
+        self._notices = notices
+        self._tasks = tasks
+        self._live: dict[str, _Live] = {}
+        self._recent: deque[OperationView] = deque(maxlen=_RECENT)
+
+    async def load(self) -> None:
+        """Fill the list of recent operations from the store."""
+        self._recent.extend(await self._store.operations(_RECENT))
+
+    def recent(self) -> Sequence[OperationView]:
+        """Newest first, those under way included."""
+        live = [live.view for live in self._live.values()]
+        return sorted((*live, *self._recent), key=lambda o: o.requested_at, reverse=True)
+
+    async def operation(self, operation_id: str) -> OperationView:
+        """Raises NotFoundError."""
+        if operation_id in self._live:
+            return self._live[operation_id].view
+        for view in self._recent:
+            if view.id == operation_id:
+                return view
+        stored = await self._store.operation(operation_id)
+        if stored is None:
+            raise NotFoundError(f"There is no operation {operation_id}.")
+        return stored
+
+    def resolve(self, name: str | None) -> tuple[str, ...]:
+        """The managed services meant; None is all. Raises UnknownServiceError."""
+        if name is None:
+            return self._stack.managed
+        if name not in self._stack.managed:
+            known = ", ".join(self._stack.managed)
+            raise UnknownServiceError(
+                f"There is no managed service {name!r}.", remedy=f"The services are: {known}."
+            )
+        return (name,)
+
+    async def preview(self, kind: OperationKind, name: str | None) -> Plan:
+        """The plan a request would carry out now. Nothing is changed."""
+        targets = self.resolve(name)
+        return await self._plan(kind, targets, name is None)
+
+    async def request(self, kind: OperationKind, name: str | None, by: str) -> OperationView:
+        """Begin an operation; it is acknowledged on disk when this returns.
+
+        Raises UnknownServiceError, ConflictError, EngineUnreachableError, StoreError.
+        """
+        targets = self.resolve(name)
+        involved = frozenset(goals.involved(self._stack, kind, targets))
+        await self._make_way(involved)
+        live = self._reserve(kind, targets, involved, by)
+        try:
+            goal = await self._goal(kind, targets, name is None)
+            plan = self._reconcile(goal)
+            wishes = goals.wishes_of(goal)
+            cause = text(f"cause.{kind}_all" if name is None else f"cause.{kind}")
+            await self._store.begin(Stored(live.view, wishes, cause.key))
+        except HubError:
+            self._release(live)
+            raise
+        self._world.wish(wishes)
+        self._launch(live, plan)
+        return live.view
+
+    async def converge(self, interrupted: Iterable[OperationView]) -> OperationView | None:
+        """Bring about what people wanted and what dead operations owe; None if nothing is."""
+        seen = await self._world.survey()
+        containers = {name: seen.of(name) for name in self._stack.services}
+        adopted = goals.adoptable(self._stack, self._world.wishes, containers)
+        if adopted:
+            await self._store.adopt(adopted, clock.now())
+            self._world.wish(adopted)
+        goal = goals.convergence(self._stack, self._world.wishes, interrupted, containers)
+        if not goal.run and not goal.stop:
+            return None
+        involved = frozenset((*goal.run, *goal.stop))
+        if self._conflicts(involved):
+            return None
+        targets = tuple(dict.fromkeys((*goal.run, *goal.stop)))
+        live = self._reserve(OperationKind.CONVERGE, targets, involved, "hub")
+        await self._store.begin(Stored(live.view, {}, "cause.converge"))
+        self._launch(live, self._reconcile(goal))
+        return live.view
+
+    async def wait(self, operation_id: str) -> OperationView:
+        """Wait for an operation's end."""
+        if operation_id in self._live:
+            await self._live[operation_id].done.wait()
+        return await self.operation(operation_id)
+
+    async def _plan(self, kind: OperationKind, targets: tuple[str, ...], everything: bool) -> Plan:
+        return self._reconcile(await self._goal(kind, targets, everything))
+
+    async def _goal(self, kind: OperationKind, targets: tuple[str, ...], everything: bool) -> Goal:
+        seen = await self._world.survey()
+        containers = {name: seen.of(name) for name in self._stack.services}
+        return goals.requested(self._stack, kind, targets, containers, everything)
+
+    def _reconcile(self, goal: Goal) -> Plan:
+        healthy = frozenset(
+            name
+            for name in self._stack.services
+            if self._world.judge(name).health is Health.HEALTHY
+        )
+        return reconcile(self._stack, goal, self._world.seen, healthy)
+
+    def _conflicts(self, services: frozenset[str]) -> list[_Live]:
+        return [live for live in self._live.values() if live.services & services]
+
+    async def _make_way(self, services: frozenset[str]) -> None:
+        """End convergence that is in a person's way. Raises ConflictError for anything else."""
+        for live in self._conflicts(services):
+            if live.view.kind is not OperationKind.CONVERGE:
+                busy = ", ".join(sorted(live.services & services))
+                raise ConflictError(
+                    f"{live.view.kind} ({live.view.id}) is already acting on {busy}.",
+                    remedy=f"Wait for it: GET /orchestration/operations/{live.view.id}.",
+                )
+            if live.execution:
+                live.execution.cancel()
+            await live.done.wait()
+
+    def _reserve(
+        self,
+        kind: OperationKind,
+        targets: tuple[str, ...],
+        services: frozenset[str],
+        by: str,
+    ) -> _Live:
+        if self._conflicts(services):
+            raise ConflictError("Another operation was just begun on the same services.")
+        view = OperationView(
+            id=clock.new_id("op"),
+            kind=kind,
+            status=OperationStatus.RUNNING,
+            targets=targets,
+            requested_at=clock.now(),
+            requested_by=by,
+        )
+        live = _Live(view, services)
+        self._live[view.id] = live
+        return live
+
+    def _release(self, live: _Live) -> None:
+        self._live.pop(live.view.id, None)
+        live.done.set()
+
+    def _launch(self, live: _Live, plan: Plan) -> None:
+        outcomes: dict[int, Outcome] = {}
+
+        def on_step(op_id: int, outcome: Outcome) -> None:
+            outcomes[op_id] = outcome
+            live.view = replace(live.view, steps=steps(plan, outcomes))
+            self._notices.operation(live.view)
+
+        live.execution = Execution(
+            plan, self._stack, self._world, self._pool, live.view.id, on_step
+        )
+        for op in plan.ops:
+            self._world.note(op.service, None)
+            self._world.act(op.service, Activity(live.view.id, text("phase.waiting")))
+        self._tasks.spawn(f"operation {live.view.id}", self._run(live, plan, live.execution))
+
+    async def _run(self, live: _Live, plan: Plan, execution: Execution) -> None:
+        try:
+            outcomes = await execution.run()
+            ended = results(plan, outcomes)
+            status = status_of(ended)
+        except ExceptionGroup:
+            log.exception("operation %s broke", live.view.id)
+            ended, status = {}, OperationStatus.FAILED
+        for name, result in ended.items():
+            if result.outcome == "blocked":
+                self._world.note(name, Verdict(Health.BLOCKED, result.cause))
+        live.view = replace(live.view, status=status, ended_at=clock.now(), results=ended)
+        try:
+            await self._store.finish(live.view)
+        finally:
+            for service in {op.service for op in plan.ops}:
+                self._world.act(service, None)
+            self._recent.appendleft(live.view)
+            self._release(live)
+            self._notices.operation(live.view)

@@ -1,0 +1,108 @@
+"""The hub's root loops: follow the engine's events, look at what they wake, and never trust them.
+
+Events can be lost, doubled or late, and the stream ends without a word. So: subscribe, then list;
+a slow full pass besides; a ping on a timer to notice an engine that hangs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from controller import clock
+from controller.engine.events import service_events
+from controller.engine.pool import EnginePool
+from controller.errors import EngineError, EngineUnreachableError
+from controller.model.view import OperationView
+from controller.orchestrator.lifecycle import Lifecycle
+from controller.orchestrator.world import World
+from controller.tasks import Tasks, WakeQueue
+
+log = logging.getLogger(__name__)
+
+_FULL_PASS_S = 15.0
+_PING_S = 5.0
+_SAMPLE_S = 5.0
+_RETRY_FIRST_S = 0.2
+_RETRY_MAX_S = 2.0
+
+
+class Loop:
+    """Keeps a `World` true. `interrupted` are operations a dead hub left unfinished."""
+
+    def __init__(
+        self,
+        world: World,
+        pool: EnginePool,
+        lifecycle: Lifecycle,
+        interrupted: Sequence[OperationView],
+    ):
+        self._world = world
+        self._pool = pool
+        self._lifecycle = lifecycle
+        self._interrupted = interrupted
+        self._converged = False
+        self.queue = WakeQueue()
+
+    def start(self, tasks: Tasks) -> None:
+        tasks.guard("follow engine events", self._follow())
+        tasks.guard("observe", self._observe())
+        tasks.guard("ping the engine", self._ping())
+        tasks.guard("sample usage", self._sample())
+
+    async def observe_once(self, services: set[str] | None) -> None:
+        """One pass over the woken services (None: all). The first that succeeds converges."""
+        try:
+            await self._world.look(services)
+            if not self._converged:
+                await self._lifecycle.converge(self._interrupted)
+                self._converged = True
+        except EngineUnreachableError as error:
+            log.warning("the engine does not answer: %s", error.detail)
+        except EngineError as error:
+            log.warning("could not look at %s: %s", services or "the stack", error.detail)
+
+    async def _observe(self) -> None:
+        self.queue.wake_all()
+        while True:
+            woken = await self.queue.take(_FULL_PASS_S)
+            known = None if woken is None else woken & set(self._world.stack.services)
+            if known is None or known:
+                await self.observe_once(known)
+
+    async def _follow(self) -> None:
+        pause = _RETRY_FIRST_S
+        while True:
+            begun = clock.monotonic()
+            try:
+                async for service in service_events(self._world.stack.project, self.queue.wake_all):
+                    self.queue.wake(service)
+                log.info("the engine ended its event stream")
+            except EngineUnreachableError as error:
+                log.debug("%s", error.detail)
+            long_lived = clock.monotonic() - begun > _RETRY_MAX_S
+            pause = _RETRY_FIRST_S if long_lived else min(pause * 2, _RETRY_MAX_S)
+            await self._check()
+            await asyncio.sleep(clock.jitter(pause, 0.2))
+
+    async def _ping(self) -> None:
+        while True:
+            await asyncio.sleep(_PING_S)
+            await self._check()
+
+    async def _check(self) -> None:
+        was = self._world.connected
+        try:
+            answers = await self._pool.look(self._pool.engine.ping)
+        except EngineError:
+            answers = False
+        if not answers:
+            self._world.set_connected(False)
+        elif not was:
+            self.queue.wake_all()
+
+    async def _sample(self) -> None:
+        while True:
+            await asyncio.sleep(_SAMPLE_S)
+            self._world.sample_usage(clock.monotonic())

@@ -1,0 +1,18 @@
+"""How the orchestrator tells the world: a protocol, so that it need not know who renders JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from controller.model.view import OperationView, ServiceView
+
+
+class Notices(Protocol):
+    """Told of every change people may want to see; must return at once."""
+
+    def service(self, view: ServiceView) -> None: ...
+
+    def operation(self, view: OperationView) -> None: ...
+
+    def engine(self, connected: bool, since: datetime) -> None: ...

@@ -1,0 +1,83 @@
+"""A plan: ordered operations on the engine, each with the cause that a person may ask for; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from controller.model.text import Text
+
+
+class Op(StrEnum):
+    """What one operation does. READY and FINISHED only wait for a verdict."""
+
+    NETWORK = "create_network"
+    VOLUME = "create_volume"
+    CREATE = "create"
+    RENAME = "rename"
+    UNPAUSE = "unpause"
+    STOP = "stop"
+    REMOVE = "remove"
+    START = "start"
+    READY = "await_healthy"
+    FINISHED = "await_completion"
+
+
+class Tolerance(StrEnum):
+    """How bad the awaited operation may end for its successor to go on.
+
+    UNHEALTHY: the dependency runs without being well, and only "started" was asked for.
+    ANY: the dependency is not required, or only order matters.
+    """
+
+    NONE = "none"
+    UNHEALTHY = "unhealthy"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Go only after operation `id` has ended."""
+
+    id: int
+    tolerance: Tolerance = Tolerance.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedOp:
+    """One operation. `subject` is the name of the container, network or volume it is about;
+    `container_id` the container to act on where it exists already."""
+
+    id: int
+    op: Op
+    service: str
+    cause: Text
+    subject: str
+    edges: tuple[Edge, ...] = ()
+    container_id: str | None = None
+
+    @property
+    def after(self) -> tuple[int, ...]:
+        return tuple(sorted({edge.id for edge in self.edges}))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`settled` are services that are already as wished, with the outcome to report."""
+
+    ops: tuple[PlannedOp, ...] = ()
+    settled: Mapping[str, str] = field(default_factory=dict)
+    causes: Mapping[str, Text] = field(default_factory=dict)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Every service the plan speaks of."""
+        return tuple(dict.fromkeys((*self.settled, *(op.service for op in self.ops))))
+
+    def __str__(self) -> str:
+        lines = [f"= {name}: {outcome}" for name, outcome in self.settled.items()]
+        for op in self.ops:
+            after = f" after {','.join(map(str, op.after))}" if op.edges else ""
+            lines.append(f"{op.id} {op.op} {op.service} [{op.subject}]{after}: {op.cause}")
+        return "\n".join(lines)

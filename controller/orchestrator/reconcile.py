@@ -1,0 +1,283 @@
+"""From what is wanted and what is seen to a plan; pure.
+
+Creating is separate from starting on purpose: everything is created at once, and only a start
+waits for its dependencies' verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from controller.model.observation import ContainerObs, Observation, State
+from controller.model.spec import Condition, Dependency, ServiceSpec, StackSpec
+from controller.model.text import Text, text
+from controller.orchestrator.graph import dependants, one_shots
+from controller.orchestrator.plan import Edge, Op, Plan, PlannedOp, Tolerance
+
+_ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is wanted. `run` is dependencies first; `restart` maps a service to the incarnation
+    that must end; of `replace_drifted` also running containers end that differ from their
+    definition; `causes` says why, for every service named."""
+
+    run: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
+    restart: Mapping[str, str] = field(default_factory=dict)
+    replace_drifted: frozenset[str] = frozenset()
+    causes: Mapping[str, Text] = field(default_factory=dict)
+
+
+def reconcile(
+    stack: StackSpec, goal: Goal, seen: Observation, healthy: frozenset[str] = frozenset()
+) -> Plan:
+    """The plan that makes `goal` true. `healthy` are services whose verdict is good now."""
+    return _Planner(stack, goal, seen, healthy).plan()
+
+
+def drift(spec: ServiceSpec, container: ContainerObs, seen: Observation) -> Text | None:
+    """Why the container is no longer what its definition says; None if it is."""
+    if container.config_hash != spec.config_hash:
+        return text("cause.hash_changed")
+    image = seen.images.get(spec.container.image)
+    if image is not None and container.image_id != image:
+        return text("cause.image_changed")
+    gone = any(n.network not in seen.networks for n in spec.container.networks)
+    if gone and container.state not in _ALIVE:
+        return text("cause.network_missing", service=spec.name)
+    return None
+
+
+class _Planner:
+    def __init__(
+        self, stack: StackSpec, goal: Goal, seen: Observation, healthy: frozenset[str]
+    ) -> None:
+        self._stack = stack
+        self._goal = goal
+        self._seen = seen
+        self._healthy = healthy
+        self._one_shots = one_shots(stack)
+        self._ops: list[PlannedOp] = []
+        self._settled: dict[str, str] = {}
+        self._stops: dict[str, int] = {}
+        self._gates: dict[str, int] = {}
+        self._shared: dict[tuple[Op, str], int] = {}
+
+    def plan(self) -> Plan:
+        going_down = self._services_to_stop()
+        creates = {name: self._prepare(name) for name in self._goal.run}
+        for name in reversed(self._ordered(going_down)):
+            self._stop(name, creates.get(name))
+        for name in self._goal.run:
+            self._bring_up(name, creates[name])
+        for name in self._goal.stop:
+            if name not in self._stops:
+                self._settled[name] = "already_stopped"
+        return Plan(tuple(self._ops), self._settled, self._goal.causes)
+
+    def _ordered(self, names: set[str]) -> list[str]:
+        """Dependencies before dependants."""
+        ordered: list[str] = []
+
+        def visit(name: str) -> None:
+            if name in ordered or name not in self._stack.services:
+                return
+            for dependency in self._stack.services[name].depends_on:
+                visit(dependency.service)
+            ordered.append(name)
+
+        for name in self._stack.services:
+            if name in names:
+                visit(name)
+        return [name for name in ordered if name in names]
+
+    def _services_to_stop(self) -> set[str]:
+        names = set()
+        for name in self._goal.stop:
+            container = self._seen.of(name)
+            if container and container.state in _ALIVE:
+                names.add(name)
+        for name in self._goal.run:
+            container = self._seen.of(name)
+            if container and container.state in _ALIVE and self._must_end(name, container):
+                names.add(name)
+        return names
+
+    def _must_end(self, name: str, container: ContainerObs) -> bool:
+        return self._restarts(name, container) or self._replaces(name, container) is not None
+
+    def _restarts(self, name: str, container: ContainerObs) -> bool:
+        return self._goal.restart.get(name) == container.incarnation
+
+    def _replaces(self, name: str, container: ContainerObs) -> Text | None:
+        if container.state in _ALIVE and name not in self._goal.replace_drifted:
+            return None
+        return drift(self._stack.services[name], container, self._seen)
+
+    def _add(
+        self,
+        op: Op,
+        service: str,
+        cause: Text,
+        subject: str,
+        edges: tuple[Edge | None, ...] = (),
+        container_id: str | None = None,
+    ) -> Edge:
+        number = len(self._ops) + 1
+        kept = tuple(edge for edge in edges if edge is not None)
+        self._ops.append(PlannedOp(number, op, service, cause, subject, kept, container_id))
+        return Edge(number)
+
+    def _prepare(self, name: str) -> Edge | None:
+        """Make sure there is a container to start: the edge its start must wait for."""
+        spec = self._stack.services[name]
+        main = spec.container.name
+        found = self._seen.of(name)
+        self._remove_leftovers(name, found)
+        if found is None:
+            return self._create(spec, main, text("cause.missing"))
+        if found.is_replacement:
+            return self._finish_replacement(spec, found)
+        why = self._replaces(name, found)
+        if why is None:
+            return None
+        return self._create(spec, f"{found.id[:12]}_{main}", why)
+
+    def _finish_replacement(self, spec: ServiceSpec, found: ContainerObs) -> Edge | None:
+        main = spec.container.name
+        why = drift(spec, found, self._seen)
+        if why is None:
+            cause = text("cause.interrupted_replacement")
+            return self._add(Op.RENAME, spec.name, cause, main, container_id=found.id)
+        gone = self._add(Op.REMOVE, spec.name, why, found.name, container_id=found.id)
+        return self._create(spec, main, why, gone)
+
+    def _remove_leftovers(self, name: str, found: ContainerObs | None) -> None:
+        for other in self._seen.containers.get(name, ()):
+            if other is not found and other.is_replacement and other.state is State.CREATED:
+                cause = text("cause.leftover")
+                self._add(Op.REMOVE, name, cause, other.name, container_id=other.id)
+
+    def _create(
+        self, spec: ServiceSpec, subject: str, cause: Text, after: Edge | None = None
+    ) -> Edge:
+        edges = [after, *self._networks(spec), *self._volumes(spec)]
+        return self._add(Op.CREATE, spec.name, cause, subject, tuple(edges))
+
+    def _networks(self, spec: ServiceSpec) -> list[Edge]:
+        wanted = {n.network for n in spec.container.networks} - self._seen.networks
+        cause = text("cause.network_missing", service=spec.name)
+        return [self._once(Op.NETWORK, spec.name, cause, name) for name in sorted(wanted)]
+
+    def _volumes(self, spec: ServiceSpec) -> list[Edge]:
+        named = {m.source for m in spec.container.mounts if m.type == "volume" and m.source}
+        cause = text("cause.volume_missing", service=spec.name)
+        wanted = sorted(named - self._seen.volumes)
+        return [self._once(Op.VOLUME, spec.name, cause, name) for name in wanted]
+
+    def _once(self, op: Op, service: str, cause: Text, subject: str) -> Edge:
+        key = (op, subject)
+        if key not in self._shared:
+            self._shared[key] = self._add(op, service, cause, subject).id
+        return Edge(self._shared[key])
+
+    def _stop(self, name: str, created: Edge | None) -> None:
+        """Stop after the dependants that go down too, and after its replacement is made."""
+        container = self._seen.of(name)
+        assert container is not None
+        waits = [
+            Edge(self._stops[other], Tolerance.ANY)
+            for other in dependants(self._stack, name)
+            if other in self._stops
+        ]
+        cause = self._replaces(name, container) if created else None
+        cause = cause or self._goal.causes[name]
+        edges: tuple[Edge | None, ...] = (created, *waits)
+        if container.state is State.PAUSED:
+            paused = text("cause.paused")
+            unpaused = self._add(
+                Op.UNPAUSE, name, paused, container.name, edges, container_id=container.id
+            )
+            edges = (unpaused,)
+        edge = self._add(Op.STOP, name, cause, container.name, edges, container_id=container.id)
+        self._stops[name] = edge.id
+
+    def _bring_up(self, name: str, created: Edge | None) -> None:
+        spec = self._stack.services[name]
+        container = self._seen.of(name)
+        stopped = Edge(self._stops[name]) if name in self._stops else None
+        if created is None and stopped is None and container is not None:
+            if self._leave(name, container):
+                return
+            if container.state is State.RUNNING:
+                self._gate(spec, None, container.id)
+                return
+        if created is not None and container is not None and not container.is_replacement:
+            created = self._take_over(spec, container, created, stopped)
+        self._start(spec, container, created, stopped)
+
+    def _leave(self, name: str, container: ContainerObs) -> bool:
+        """True (and settled) where the container already is as wished."""
+        if container.state is State.RUNNING and name in self._healthy:
+            self._settled[name] = "already_running"
+            return True
+        finished = container.state is State.EXITED and container.exit_code == 0
+        if finished and name in self._one_shots and name not in self._goal.restart:
+            self._settled[name] = "completed"
+            return True
+        return False
+
+    def _take_over(
+        self, spec: ServiceSpec, old: ContainerObs, created: Edge, stopped: Edge | None
+    ) -> Edge:
+        cause = text("cause.replace")
+        gone = self._add(
+            Op.REMOVE, spec.name, cause, old.name, (created, stopped), container_id=old.id
+        )
+        return self._add(Op.RENAME, spec.name, cause, spec.container.name, (gone,))
+
+    def _start(
+        self,
+        spec: ServiceSpec,
+        container: ContainerObs | None,
+        created: Edge | None,
+        stopped: Edge | None,
+    ) -> None:
+        gates = tuple(self._dependency_edge(d) for d in spec.depends_on)
+        existing = container.id if container and (created is None) else None
+        if container and container.is_replacement and existing is None:
+            kept = drift(spec, container, self._seen) is None
+            existing = container.id if kept else None
+        op = Op.START
+        if container and container.state is State.PAUSED and created is None and stopped is None:
+            op = Op.UNPAUSE
+        started = self._add(
+            op,
+            spec.name,
+            self._goal.causes[spec.name],
+            spec.container.name,
+            (created, stopped, *gates),
+            container_id=existing,
+        )
+        self._gate(spec, started, existing)
+
+    def _gate(self, spec: ServiceSpec, started: Edge | None, container_id: str | None) -> None:
+        """The wait for the service's verdict, which dependants and the caller await."""
+        finishing = spec.name in self._one_shots
+        op = Op.FINISHED if finishing else Op.READY
+        cause = text("cause.completion" if finishing else "cause.readiness")
+        gate = self._add(op, spec.name, cause, spec.container.name, (started,), container_id)
+        self._gates[spec.name] = gate.id
+
+    def _dependency_edge(self, dependency: Dependency) -> Edge | None:
+        gate = self._gates.get(dependency.service)
+        if gate is None:
+            return None
+        if not dependency.required:
+            return Edge(gate, Tolerance.ANY)
+        if dependency.condition is Condition.STARTED:
+            return Edge(gate, Tolerance.UNHEALTHY)
+        return Edge(gate)

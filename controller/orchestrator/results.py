@@ -1,0 +1,89 @@
+"""From the outcomes of a plan's operations to one result a service; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from controller.model.text import Text, text
+from controller.model.view import OperationStatus, ServiceResult, StepView
+from controller.orchestrator.executor import Outcome, Status
+from controller.orchestrator.plan import Op, Plan, PlannedOp
+
+_SETTLED = {
+    "already_running": text("result.already_running"),
+    "already_stopped": text("result.already_stopped"),
+    "completed": text("result.completed"),
+}
+
+
+def results(plan: Plan, outcomes: Mapping[int, Outcome]) -> dict[str, ServiceResult]:
+    """How the plan ended for each service it speaks of."""
+    ended = {n: ServiceResult(outcome, _SETTLED[outcome], 0) for n, outcome in plan.settled.items()}
+    for name in plan.services:
+        if name not in ended:
+            own = [op for op in plan.ops if op.service == name]
+            ended[name] = _result(plan, name, own, outcomes)
+    return ended
+
+
+def steps(plan: Plan, outcomes: Mapping[int, Outcome]) -> tuple[StepView, ...]:
+    """The plan's operations with where each stands."""
+    waiting = Outcome(Status.WAITING)
+    return tuple(
+        StepView(op.op, op.service, op.cause, _shown(outcomes.get(op.id, waiting).status))
+        for op in plan.ops
+    )
+
+
+def status_of(ended: Mapping[str, ServiceResult]) -> OperationStatus:
+    good = all(result.good for result in ended.values())
+    return OperationStatus.SUCCEEDED if good else OperationStatus.FAILED
+
+
+def _shown(status: Status) -> str:
+    return "failed" if status is Status.UNHEALTHY else status.value
+
+
+def _result(
+    plan: Plan, name: str, own: list[PlannedOp], outcomes: Mapping[int, Outcome]
+) -> ServiceResult:
+    took = round(1000 * max(outcomes[op.id].at for op in own))
+    for op in own:
+        outcome = outcomes[op.id]
+        if outcome.status in (Status.FAILED, Status.UNHEALTHY):
+            cause = outcome.cause or text("fail.engine", detail="")
+            word = "unknown" if outcome.unknown else "failed"
+            return ServiceResult(word, cause, took, outcome.detail)
+    skipped = [op for op in own if outcomes[op.id].status is Status.SKIPPED]
+    if skipped:
+        return _skipped(plan, skipped[0], outcomes, took)
+    return ServiceResult(_done(own), plan.causes.get(name, _cause(own)), took)
+
+
+def _skipped(
+    plan: Plan, op: PlannedOp, outcomes: Mapping[int, Outcome], took: int
+) -> ServiceResult:
+    by_id = {o.id: o for o in plan.ops}
+    blamed = next((by_id[i] for i in op.after if outcomes[i].status is not Status.DONE), None)
+    why = outcomes[op.id].cause
+    if blamed is None or blamed.service == op.service:
+        return ServiceResult("blocked", why or text("result.cancelled"), took)
+    cause = text("result.blocked", dependency=blamed.service)
+    return ServiceResult("blocked", cause, took, outcomes[op.id].detail)
+
+
+def _cause(own: list[PlannedOp]) -> Text:
+    return own[0].cause
+
+
+def _done(own: list[PlannedOp]) -> str:
+    kinds = {op.op for op in own}
+    if Op.STOP in kinds and Op.START not in kinds:
+        return "stopped"
+    if Op.CREATE in kinds and Op.REMOVE in kinds:
+        return "recreated"
+    if Op.STOP in kinds:
+        return "restarted"
+    if kinds & {Op.START, Op.UNPAUSE}:
+        return "started"
+    return "already_running" if Op.READY in kinds else "completed"

@@ -1,0 +1,281 @@
+"""The hub's memory of the stack: what was seen last, and what it concludes from that.
+
+Every question people ask is answered from here and never by asking the engine. The engine is asked
+when an event wakes a service, on a slow full pass, and after the hub's own acts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from controller import clock
+from controller.engine.pool import EnginePool
+from controller.engine.usage import Usage, read_usages
+from controller.errors import EngineUnreachableError
+from controller.health.history import ProbeHistory
+from controller.health.probe import target_of
+from controller.health.prober import Prober
+from controller.health.verdict import Evidence, conclude, judge
+from controller.model.observation import ContainerObs, Observation, State
+from controller.model.spec import StackSpec
+from controller.model.text import Text
+from controller.model.view import Desired, ServiceView, StackView, Verdict
+from controller.orchestrator.graph import one_shots
+from controller.orchestrator.notices import Notices
+from controller.store.state import Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What an operation is doing to a service now."""
+
+    operation: str
+    phase: Text
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    at: float
+    usage: Usage
+    cpu_percent: float | None
+
+
+class World:
+    """Observations, wishes and verdicts of one stack. Use from the event loop only."""
+
+    def __init__(self, stack: StackSpec, pool: EnginePool, notices: Notices):
+        self.stack = stack
+        self.wishes: dict[str, Wish] = {}
+        self._pool = pool
+        self._notices = notices
+        self._prober = Prober(self._refresh)
+        self._one_shots = one_shots(stack)
+        self._seen = Observation(clock.now())
+        self._known = False
+        self._connected = False
+        self._connected_since = clock.now()
+        self._notes: dict[str, tuple[str, Verdict]] = {}
+        self._activities: dict[str, Activity] = {}
+        self._samples: dict[str, _Sample] = {}
+        self._views: dict[str, ServiceView] = {}
+        self._told: dict[str, ServiceView] = {}
+        self._changed = asyncio.Event()
+
+    @property
+    def seen(self) -> Observation:
+        return self._seen
+
+    @property
+    def connected(self) -> bool:
+        return self._connected
+
+    async def look(self, services: Iterable[str] | None = None) -> None:
+        """Ask the engine about these services (None: all of them) and conclude anew.
+
+        Raises EngineUnreachableError; everything is `unknown` from then on until it answers.
+        """
+        engine, project = self._pool.engine, self.stack.project
+        try:
+            if services is None:
+                found = await self._pool.look(engine.list_containers, project)
+                self._seen = replace(self._seen, containers=_by_service(found))
+                self._known = True
+            else:
+                for service in services:
+                    found = await self._pool.look(engine.list_containers, project, service)
+                    containers = {**self._seen.containers, service: tuple(found)}
+                    self._seen = replace(self._seen, containers=containers)
+        except EngineUnreachableError:
+            self.set_connected(False)
+            raise
+        self._seen = replace(self._seen, taken_at=clock.now())
+        self.set_connected(True)
+        for service in self.stack.services if services is None else services:
+            self._refresh(service)
+
+    async def survey(self) -> Observation:
+        """A full look with networks, volumes and images: what a plan is made from."""
+        engine = self._pool.engine
+        references = {spec.container.image for spec in self.stack.services.values()}
+        networks, volumes, images, _ = await asyncio.gather(
+            self._pool.look(engine.networks),
+            self._pool.look(engine.volumes),
+            self._pool.look(engine.image_ids, references),
+            self.look(),
+        )
+        self._seen = replace(self._seen, networks=networks, volumes=volumes, images=images)
+        return self._seen
+
+    def set_connected(self, connected: bool) -> None:
+        """Record whether the engine answers; on a change everything is concluded anew."""
+        if connected == self._connected:
+            return
+        self._connected, self._connected_since = connected, clock.now()
+        self._notices.engine(connected, self._connected_since)
+        for service in self.stack.services:
+            self._refresh(service)
+
+    def container(self, service: str) -> ContainerObs | None:
+        return self._seen.of(service)
+
+    def history(self, service: str) -> ProbeHistory | None:
+        return self._prober.history(service)
+
+    def desired(self, service: str) -> Desired:
+        wish = self.wishes.get(service)
+        return wish.state if wish else Desired.STOPPED
+
+    def wish(self, wishes: Mapping[str, Wish]) -> None:
+        """Take over wishes that the store has acknowledged."""
+        self.wishes.update(wishes)
+        for service in wishes:
+            self._refresh(service)
+
+    def act(self, service: str, activity: Activity | None) -> None:
+        """Say what is being done to a service; None when it is over."""
+        if activity is None:
+            self._activities.pop(service, None)
+        else:
+            self._activities[service] = activity
+        self._refresh(service)
+
+    def activity(self, service: str) -> Activity | None:
+        return self._activities.get(service)
+
+    def note(self, service: str, verdict: Verdict | None) -> None:
+        """Remember why the last attempt failed, for as long as the container stays as it is."""
+        if verdict is None:
+            self._notes.pop(service, None)
+        else:
+            self._notes[service] = (_life(self._seen.of(service)), verdict)
+        self._refresh(service)
+
+    def judge(self, service: str) -> Verdict:
+        """The bare verdict, blind to operations under way."""
+        return judge(self._evidence(service), clock.now())
+
+    async def wait_change(self, timeout_s: float) -> None:
+        """Return when any verdict may have changed, at the latest after `timeout_s`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def view(self) -> StackView:
+        """The managed stack as people see it, from memory."""
+        return StackView(
+            project=self.stack.project,
+            taken_at=self._seen.taken_at,
+            engine_connected=self._connected,
+            engine_since=self._connected_since,
+            services=tuple(self.service_view(name) for name in self.stack.managed),
+            warnings=self.stack.warnings,
+        )
+
+    def service_view(self, service: str) -> ServiceView:
+        if service not in self._views:
+            self._refresh(service)
+        return self._views[service]
+
+    def sample_usage(self, now: float) -> None:
+        """Read CPU and memory of what runs and tell those who watch. Reads a few small files."""
+        running = {
+            container.id: service
+            for service in self.stack.services
+            if (container := self._seen.of(service)) and container.state is State.RUNNING
+        }
+        usages = read_usages(running)
+        self._samples = {cid: self._sample(cid, usage, now) for cid, usage in usages.items()}
+        for service in running.values():
+            self._refresh(service, tell_figures=True)
+
+    async def close(self) -> None:
+        await self._prober.close()
+
+    def _sample(self, container_id: str, usage: Usage, now: float) -> _Sample:
+        before = self._samples.get(container_id)
+        if before is None or now <= before.at or usage.cpu_ns < before.usage.cpu_ns:
+            return _Sample(now, usage, None)
+        used_s = (usage.cpu_ns - before.usage.cpu_ns) / 1e9
+        return _Sample(now, usage, round(100 * used_s / (now - before.at), 1))
+
+    def _evidence(self, service: str) -> Evidence:
+        container = self._seen.of(service)
+        life, note = self._notes.get(service, ("", None))
+        activity = self._activities.get(service)
+        return Evidence(
+            spec=self.stack.services[service],
+            desired=self.desired(service),
+            container=container,
+            probes=self._prober.history(service),
+            engine_connected=self._connected and self._known,
+            note=note if life == _life(container) else None,
+            phase=activity.phase if activity else None,
+            one_shot=service in self._one_shots,
+        )
+
+    def _refresh(self, service: str, tell_figures: bool = False) -> None:
+        if service not in self.stack.services:
+            return
+        spec, container = self.stack.services[service], self._seen.of(service)
+        running = container is not None and container.state is State.RUNNING
+        target = target_of(container, spec.probe) if container and running else None
+        self._prober.watch(service, target, spec.probe)
+        view = self._make_view(service, clock.now())
+        self._views[service] = view
+        told = self._told.get(service)
+        if told is None or tell_figures or _gist(told) != _gist(view):
+            self._told[service] = view
+            if spec.managed and self._known:
+                self._notices.service(view)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _make_view(self, service: str, now: datetime) -> ServiceView:
+        evidence = self._evidence(service)
+        spec, container = evidence.spec, evidence.container
+        verdict = conclude(evidence, now)
+        before = self._views.get(service)
+        last = evidence.probes.last if evidence.probes else None
+        sample = self._samples.get(container.id) if container else None
+        running = container is not None and container.state is State.RUNNING
+        activity = self._activities.get(service)
+        return ServiceView(
+            name=service,
+            port=spec.port,
+            desired=evidence.desired,
+            state=container.state if container else State.MISSING,
+            health=verdict.health,
+            reason=verdict.reason,
+            since=before.since if before and before.health is verdict.health else now,
+            container_id=container.id if container else None,
+            image=spec.container.image,
+            depends_on=tuple(d.service for d in spec.depends_on),
+            started_at=container.started_at if container and running else None,
+            restarts=container.restart_count if container else 0,
+            response_ms=last.response_ms if last else None,
+            cpu_percent=sample.cpu_percent if sample and running else None,
+            memory_bytes=sample.usage.memory_bytes if sample and running else None,
+            port_open=last.port_open if last else (None if running else False),
+            busy=activity.operation if activity else None,
+        )
+
+
+def _by_service(found: Iterable[ContainerObs]) -> dict[str, tuple[ContainerObs, ...]]:
+    grouped: dict[str, tuple[ContainerObs, ...]] = {}
+    for container in found:
+        grouped[container.service] = (*grouped.get(container.service, ()), container)
+    return grouped
+
+
+def _life(container: ContainerObs | None) -> str:
+    return container.incarnation if container else "none"
+
+
+def _gist(view: ServiceView) -> ServiceView:
+    """The view without the figures that change with every probe."""
+    return replace(view, response_ms=None, cpu_percent=None, memory_bytes=None)
