@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 _DRAIN_SECONDS = 1
 _CONFIG_ERROR = 2
+_CANNOT_SERVE = 3  # as the server itself exits where the port is taken
 
 
 def serve(service: Service) -> NoReturn:
-    """Serves until SIGTERM or SIGINT. Exit codes: 0 stopped, 1 cannot serve, 2 wrong settings."""
+    """Serves until SIGTERM or SIGINT. Exit codes: 0 stopped, 2 wrong settings, 3 cannot serve."""
     obey_signals()
     try:
         settings = from_env(os.environ, name=service.name, port=service.port)
@@ -35,7 +36,7 @@ def serve(service: Service) -> NoReturn:
     gc.enable()
     server.run()
     # A thread still busy with an action would keep the interpreter waiting for it.
-    _exit(0 if server.started else 1)
+    _exit(0 if server.started else _CANNOT_SERVE)
 
 
 def _server(service: Service, host: str, port: int) -> uvicorn.Server:
