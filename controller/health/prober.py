@@ -11,6 +11,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+import aiohttp
+
 from controller import clock
 from controller.health.history import ProbeHistory
 from controller.health.probe import Target, ask, new_session
@@ -29,7 +31,7 @@ class Prober:
 
     def __init__(self, on_history: Callable[[str], None]):
         self._on_history = on_history
-        self._session = new_session()
+        self._session: aiohttp.ClientSession | None = None
         self._loops: dict[str, tuple[Target, ProbeSpec, asyncio.Task[None]]] = {}
         self._histories: dict[str, ProbeHistory] = {}
 
@@ -60,8 +62,10 @@ class Prober:
 
     async def _loop(self, service: str, target: Target, probe: ProbeSpec) -> None:
         pause = _STARTUP_FIRST_S
+        # Made at first use: a session belongs to the event loop that runs.
+        session = self._session = self._session or new_session()
         while True:
-            result = await ask(self._session, target, probe, clock.now())
+            result = await ask(session, target, probe, clock.now())
             history = self._histories[service].add(result, probe.successes)
             self._histories[service] = history
             self._on_history(service)
@@ -76,7 +80,8 @@ class Prober:
         for service in list(self._loops):
             self.forget(service)
         await asyncio.gather(*loops, return_exceptions=True)
-        await self._session.close()
+        if self._session is not None:
+            await self._session.close()
 
 
 def _report(task: asyncio.Task[None]) -> None:

@@ -1,0 +1,81 @@
+"""`GET /events`: what happens in the hub as server-sent events, resumable by `Last-Event-ID`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from starlette.responses import StreamingResponse
+
+from controller import clock
+from controller.api import render
+from controller.api.orchestration import language_of
+from controller.clock import rfc3339
+from controller.model.view import OperationView, ServiceView
+from controller.telemetry.bus import Bus
+
+_HEARTBEAT_S = 15.0
+
+
+class BusNotices:
+    """Puts the orchestrator's notices on the bus, rendered for whoever listens."""
+
+    def __init__(self, bus: Bus):
+        self._bus = bus
+
+    def service(self, view: ServiceView) -> None:
+        now = clock.now()
+        self._bus.publish(
+            "service", lambda lang: render.dumps({"service": render.service(view, lang, now)})
+        )
+
+    def operation(self, view: OperationView) -> None:
+        self._bus.publish("operation", lambda lang: render.dumps(render.operation(view, lang)))
+
+    def engine(self, connected: bool, since: datetime) -> None:
+        body = render.dumps({"connected": connected, "since": rfc3339(since)})
+        self._bus.publish("engine", lambda _: body)
+
+
+def router(bus: Bus) -> APIRouter:
+    """The stream's one route. Events: service, operation, engine."""
+    routes = APIRouter(tags=["hub"])
+
+    @routes.get(
+        "/events",
+        summary="Live events (SSE)",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"text/event-stream": {}}, "description": "Never ends"}},
+    )
+    async def events(
+        request: Request, last_event_id: Annotated[str | None, Header()] = None
+    ) -> StreamingResponse:
+        after = int(last_event_id) if last_event_id and last_event_id.isdigit() else None
+        return StreamingResponse(
+            _stream(bus, after, language_of(request)),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    return routes
+
+
+async def _stream(bus: Bus, after: int | None, language: str) -> AsyncIterator[str]:
+    listener = bus.subscribe(after)
+    try:
+        yield f"retry: 1000\n: hub event stream, last id {bus.last_id}\n\n"
+        while True:
+            try:
+                async with asyncio.timeout(_HEARTBEAT_S):
+                    event = await listener.get()
+            except TimeoutError:
+                yield ": still here\n\n"
+                continue
+            if event is None:
+                return
+            yield f"id: {event.id}\nevent: {event.kind}\ndata: {event.render(language)}\n\n"
+    finally:
+        bus.unsubscribe(listener)

@@ -1,0 +1,138 @@
+"""`/orchestration/*`: status from memory, and the verbs that change the stack."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from controller import clock
+from controller.api import render
+from controller.api.schemas import Accepted, Done, DryRun, Operation, Problem, Service, Status
+from controller.i18n import pick_language
+from controller.model.view import OperationKind
+from controller.orchestrator.lifecycle import Lifecycle
+from controller.orchestrator.world import World
+
+Wait = Annotated[bool, Query(description="Answer when it is over; else 202 at once.")]
+DryRunFlag = Annotated[bool, Query(description="Answer the plan and change nothing.")]
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": meaning}
+    for status, meaning in {
+        403: "Refused by origin or host",
+        409: "Another operation acts on it",
+        422: "The request is not valid",
+        503: "The engine cannot be reached",
+    }.items()
+}
+_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such one"}}
+_VERB: dict[int | str, dict[str, Any]] = {
+    200: {"model": Done | DryRun, "description": "It is over, or the plan of a dry run"},
+    202: {"model": Accepted, "description": "Under way"},
+    **_PROBLEMS,
+}
+
+
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(render.dumps(value), status, headers, "application/json")
+
+
+def language_of(request: Request) -> str:
+    return pick_language(request.headers.get("accept-language"))
+
+
+class Orchestration:
+    """The endpoints over one world and its lifecycle."""
+
+    def __init__(self, world: World, lifecycle: Lifecycle):
+        self._world = world
+        self._lifecycle = lifecycle
+
+    def router(self) -> APIRouter:
+        routes = APIRouter(prefix="/orchestration", tags=["orchestration"])
+        routes.get("/status", response_model=Status, summary="Every managed service")(self.status)
+        for verb in (OperationKind.START, OperationKind.STOP, OperationKind.RESTART):
+            routes.post(f"/{verb}-all", responses=_VERB, summary=f"{verb.capitalize()} all")(
+                self._all(verb)
+            )
+            routes.post(
+                f"/services/{{name}}/{verb}",
+                responses=_VERB | _UNKNOWN,
+                summary=f"{verb.capitalize()} one service",
+            )(self._one(verb))
+        routes.get(
+            "/services/{name}", response_model=Service, responses=_UNKNOWN, summary="One service"
+        )(self.service)
+        routes.get("/operations", response_model=list[Operation], summary="The last operations")(
+            self.operations
+        )
+        routes.get(
+            "/operations/{operation_id}",
+            response_model=Operation,
+            responses=_UNKNOWN,
+            summary="Progress and outcome",
+        )(self.operation)
+        return routes
+
+    async def status(self, request: Request) -> Response:
+        view = self._world.view()
+        return json_response(render.status(view, language_of(request), clock.now()))
+
+    async def service(self, name: str, request: Request) -> Response:
+        (known,) = self._lifecycle.resolve(name)
+        language = language_of(request)
+        shown = render.service(self._world.service_view(known), language, clock.now())
+        history = self._world.history(known)
+        shown["recent_probes"] = render.probes(history, language)
+        return json_response(shown)
+
+    async def operations(self, request: Request) -> Response:
+        language = language_of(request)
+        return json_response([render.operation(o, language) for o in self._lifecycle.recent()])
+
+    async def operation(self, operation_id: str, request: Request) -> Response:
+        view = await self._lifecycle.operation(operation_id)
+        return json_response(render.operation(view, language_of(request)))
+
+    def _all(self, kind: OperationKind) -> Any:
+        async def all_services(
+            request: Request, wait: Wait = True, dry_run: DryRunFlag = False
+        ) -> Response:
+            return await self._request(request, kind, None, wait, dry_run)
+
+        all_services.__name__ = f"{kind}_all"
+        return all_services
+
+    def _one(self, kind: OperationKind) -> Any:
+        async def one_service(
+            name: str, request: Request, wait: Wait = True, dry_run: DryRunFlag = False
+        ) -> Response:
+            return await self._request(request, kind, name, wait, dry_run)
+
+        one_service.__name__ = f"{kind}_one"
+        return one_service
+
+    async def _request(
+        self, request: Request, kind: OperationKind, name: str | None, wait: bool, dry_run: bool
+    ) -> Response:
+        language = language_of(request)
+        if dry_run:
+            plan = await self._lifecycle.preview(kind, name)
+            return json_response(render.plan(plan, language))
+        begun = await self._lifecycle.request(kind, name, _who(request))
+        if not wait:
+            accepted = {"operation": begun.id, **render.operation(begun, language)}
+            where = {"Location": f"/orchestration/operations/{begun.id}"}
+            return json_response(accepted, 202, where)
+        ended = await self._lifecycle.wait(begun.id)
+        results = render.results(ended, language)
+        return json_response({"success": ended.success, "operation": ended.id, "results": results})
+
+
+def _who(request: Request) -> str:
+    """Until there are identities: where the request came from, and with what."""
+    agent = request.headers.get("user-agent", "unknown").split(" ")[0][:60]
+    address = request.client.host if request.client else "local"
+    return f"{address} {agent}"

@@ -1,0 +1,198 @@
+"""The composition root: wires the hub together, runs it, and takes it down in order."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from controller import __version__, clock
+from controller.api import docs, events, hub, problems
+from controller.api.guard import Guard
+from controller.api.orchestration import Orchestration
+from controller.config.load import HubConfig, load
+from controller.config.settings import ServerSettings
+from controller.dashboard import routes as dashboard
+from controller.engine.client import DockerEngine
+from controller.engine.pool import EnginePool
+from controller.errors import ConfigError
+from controller.model.view import OperationView, StackView
+from controller.orchestrator.lifecycle import Lifecycle
+from controller.orchestrator.loop import Loop
+from controller.orchestrator.world import World
+from controller.store.database import Database
+from controller.store.state import StateStore
+from controller.tasks import Tasks
+from controller.telemetry import logs
+from controller.telemetry.bus import Bus
+
+log = logging.getLogger(__name__)
+
+_DRAIN_S = 3
+_DESCRIPTION = """Starts, stops, restarts and watches the services of one labelled compose stack.
+Errors are RFC 9457 problems with a remedy. Reasons follow Accept-Language (en, ko)."""
+
+
+class Hub:
+    """Everything that runs, and what the pages and checks may ask of it."""
+
+    version = __version__
+
+    def __init__(self, config: HubConfig, state_dir: Path):
+        self.config = config
+        self.bus = Bus()
+        notices = events.BusNotices(self.bus)
+        self._died: str | None = None
+        self._ready = False
+        self._pool = EnginePool(DockerEngine())
+        self._database = Database(state_dir / "hub.sqlite3")
+        self._store = StateStore(self._database)
+        self._tasks = Tasks(self._task_died)
+        self.world = World(config.stack, self._pool, notices)
+        self.lifecycle = Lifecycle(self.world, self._pool, self._store, notices, self._tasks)
+
+    async def start(self) -> None:
+        """Open the store, remember, and start the root loops."""
+        await self._database.open()
+        interrupted = await self._store.interrupt_running(clock.now())
+        for operation in interrupted:
+            log.warning("%s %s was interrupted", operation.kind, operation.id)
+        self.world.wish(await self._store.wishes())
+        await self.lifecycle.load()
+        Loop(self.world, self._pool, self.lifecycle, interrupted).start(self._tasks)
+        self._ready = True
+
+    async def stop(self) -> None:
+        self.bus.close()
+        await self._tasks.close()
+        await self.world.close()
+        await self._database.close()
+        self._pool.close()
+
+    def view(self) -> StackView:
+        return self.world.view()
+
+    def operations(self) -> Sequence[OperationView]:
+        return self.lifecycle.recent()
+
+    def workflows(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        configured = self.config.settings.workflows
+        return {
+            name: [
+                (step.service, step.action or f"{step.method} {step.path}")
+                for step in workflow.steps
+            ]
+            for name, workflow in configured.items()
+        }
+
+    def live(self) -> Mapping[str, str]:
+        return {"background_tasks": f"{self._died} ended" if self._died else "ok"}
+
+    def ready(self) -> Mapping[str, str]:
+        return {
+            **self.live(),
+            "store": "ok" if self._ready else "not open yet",
+            "engine": "ok" if self.world.connected else "does not answer",
+        }
+
+    def _task_died(self, name: str) -> None:
+        self._died = name
+        # uvicorn turns SIGTERM into a clean shutdown; the engine then starts the hub anew.
+        signal.raise_signal(signal.SIGTERM)
+
+    @property
+    def died(self) -> str | None:
+        return self._died
+
+
+def create_app(running: Hub) -> FastAPI:
+    """The web application over one hub."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await running.start()
+        try:
+            yield
+        finally:
+            await running.stop()
+
+    app = FastAPI(
+        title="HEAL7 Hub",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    problems.install(app)
+    app.include_router(hub.router(running.world, running, __version__, running.config.digest))
+    app.include_router(Orchestration(running.world, running.lifecycle).router())
+    app.include_router(events.router(running.bus))
+    app.include_router(docs.router())
+    app.include_router(dashboard.router(running))
+    app.add_middleware(Guard)
+    return app
+
+
+class _Server(uvicorn.Server):
+    """Ends the event streams first, which would otherwise keep the shutdown waiting."""
+
+    def __init__(self, config: uvicorn.Config, running: Hub):
+        super().__init__(config)
+        self._hub = running
+
+    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        self._hub.bus.close()
+        await super().shutdown(sockets)  # type: ignore[arg-type]
+
+
+def app_from_environment() -> FastAPI:
+    """For `serve --reload`: uvicorn imports this anew after every change."""
+    config = load(Path(os.environ["HEAL7_CONFIG"]), os.environ)
+    return create_app(Hub(config, Path(os.environ["HEAL7_STATE"])))
+
+
+def serve(
+    config_path: Path, state_dir: Path, host: str | None, port: int | None, reload: bool
+) -> None:
+    """Run the hub until it is told to stop. Raises ConfigError; exits with 1 if a task died."""
+    logs.configure()
+    config = load(config_path, os.environ)
+    settings = _listening(config.settings.server, host, port)
+    options = {
+        "host": settings.host,
+        "port": settings.port,
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "ws": "none",
+        "timeout_graceful_shutdown": _DRAIN_S,
+    }
+    if reload:
+        os.environ |= {"HEAL7_CONFIG": str(config_path), "HEAL7_STATE": str(state_dir)}
+        root = str(Path(__file__).parent)
+        factory = "controller.bootstrap:app_from_environment"
+        uvicorn.run(factory, factory=True, reload=True, reload_dirs=[root], **options)  # type: ignore[arg-type]
+        return
+    for warning in config.stack.warnings:
+        log.warning("%s", warning)
+    running = Hub(config, state_dir)
+    server = _Server(uvicorn.Config(create_app(running), **options), running)  # type: ignore[arg-type]
+    server.run()
+    if running.died:
+        raise SystemExit(1)
+
+
+def _listening(configured: ServerSettings, host: str | None, port: int | None) -> ServerSettings:
+    chosen = {"host": host or configured.host, "port": port or configured.port}
+    try:
+        return ServerSettings.model_validate(chosen)
+    except ValueError as error:
+        raise ConfigError([f"--host {chosen['host']} --port {chosen['port']}: {error}"]) from error
