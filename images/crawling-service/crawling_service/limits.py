@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from crawling_service.guard import parse_allow_list
 
-DEFAULT_CONTACT = "https://github.com/heal7/heal7-hub"
+# An invented address would send complaints to a stranger; this one sends people to the settings.
+NO_CONTACT = "operator has not set HEAL7_CRAWL_CONTACT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Limits:
     """Seconds, bytes and counts. `host_delay_s` is between a reply and the next request."""
 
     allow: frozenset[str] = field(default_factory=frozenset)
-    user_agent: str = f"HEAL7-crawler/0.1 (+{DEFAULT_CONTACT})"
+    user_agent: str = f"HEAL7-crawler/0.1 ({NO_CONTACT})"
     robots_agent: str = "HEAL7-crawler"
     body_bytes: int = 2_000_000
     robots_bytes: int = 500_000
@@ -37,7 +38,7 @@ def limits_from_env(env: Mapping[str, str] = os.environ) -> Limits:
 
     Raises ValueError with the setting's name when a value can not be used.
     """
-    contact = env.get("HEAL7_CRAWL_CONTACT", "").strip() or DEFAULT_CONTACT
+    contact = env.get("HEAL7_CRAWL_CONTACT", "").strip()
     if not contact.isascii() or not contact.isprintable():
         raise ValueError("HEAL7_CRAWL_CONTACT: write a plain address or URL without line breaks")
     delay_text = env.get("HEAL7_CRAWL_DELAY_MS", "").strip() or "1000"
@@ -45,6 +46,6 @@ def limits_from_env(env: Mapping[str, str] = os.environ) -> Limits:
         raise ValueError(f"HEAL7_CRAWL_DELAY_MS: {delay_text!r} is not a whole number of ms")
     return Limits(
         allow=parse_allow_list(env.get("HEAL7_CRAWL_ALLOW", "")),
-        user_agent=f"HEAL7-crawler/0.1 (+{contact})",
+        user_agent=f"HEAL7-crawler/0.1 ({f'+{contact}' if contact else NO_CONTACT})",
         host_delay_s=int(delay_text) / 1000,
     )

@@ -16,7 +16,7 @@ from crawling_service.guard import (
     forbidden,
     parse_allow_list,
 )
-from crawling_service.limits import Limits
+from crawling_service.limits import Limits, limits_from_env
 from crawling_service.plan import Plan
 
 # Names as an attacker's DNS would answer them.
@@ -211,3 +211,22 @@ def test_an_allow_list_entry_without_a_port_is_an_error_that_names_it(text: str)
 def test_dot_segments_can_not_hide_a_path_from_robots() -> None:
     url = check_url("http://public.example/open/%2e%2E/private/./x").url
     assert url == "http://public.example/private/x"
+
+
+@pytest.mark.parametrize(
+    ("env", "agent"),
+    [
+        ({}, "HEAL7-crawler/0.1 (operator has not set HEAL7_CRAWL_CONTACT)"),
+        ({"HEAL7_CRAWL_CONTACT": "me@example.com"}, "HEAL7-crawler/0.1 (+me@example.com)"),
+    ],
+)
+def test_the_user_agent_names_the_operators_contact(env: dict[str, str], agent: str) -> None:
+    assert limits_from_env(env).user_agent == agent
+
+
+@pytest.mark.parametrize(
+    "env", [{"HEAL7_CRAWL_CONTACT": "a\r\nHost: x"}, {"HEAL7_CRAWL_DELAY_MS": "-1"}]
+)
+def test_a_setting_that_can_not_be_used_is_named(env: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=next(iter(env))):
+        limits_from_env(env)
