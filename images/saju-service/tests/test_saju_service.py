@@ -1,0 +1,250 @@
+"""What the vectors leave open: readings, undo, warnings, options, ranges and the calendar."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from korean_lunar_calendar import KoreanLunarCalendar
+
+from heal7_contract.testing import client
+from saju_service import chart, ganji, lunar, terms
+from saju_service.service import service
+from saju_service.solar_time import equation_of_time_s
+
+BIRTH = {"datetime": "1990-05-15T14:30", "gender": "female"}
+
+
+@pytest.fixture
+async def http(tmp_path: Path):
+    async with client(service, tmp_path) as opened:
+        yield opened
+
+
+async def calculate(http: httpx.AsyncClient, key: str | None = None, **body: Any) -> httpx.Response:
+    headers = {"Idempotency-Key": key} if key else {}
+    return await http.post("/actions/calculate", json=body, headers=headers)
+
+
+async def test_a_reading_is_kept_and_forgotten(http) -> None:
+    reply = (await calculate(http, **BIRTH)).json()
+    kept = (await http.get(f"/readings/{reply['id']}")).json()
+    assert kept["id"] == reply["id"] == reply["result"]["reading_id"]
+    assert kept["result"] == reply["result"]
+    assert kept["request"]["datetime"] == BIRTH["datetime"]
+    assert (await http.delete(f"/readings/{reply['id']}")).status_code == 204
+    for method in ("GET", "DELETE"):
+        gone = await http.request(method, f"/readings/{reply['id']}")
+        assert (gone.status_code, gone.json()["code"]) == (404, "unknown_reading")
+
+
+async def test_undo_takes_the_reading_back(http) -> None:
+    ident = (await calculate(http, "run-1:calculate", **BIRTH)).json()["id"]
+    body = {"idempotency_key": "run-1:calculate", "reason": "a later step failed"}
+    undone = await http.post("/actions/calculate/compensate", json=body)
+    assert undone.json() == {"id": ident, "status": "compensated"}
+    assert (await http.get(f"/readings/{ident}")).status_code == 404
+    assert (await calculate(http, "run-1:calculate", **BIRTH)).status_code == 409
+
+
+async def test_defaults_are_echoed_and_named(http) -> None:
+    result = (await calculate(http, datetime="1990-05-15T14:30")).json()["result"]
+    assert result["options"] == {
+        "calendar": "solar",
+        "timezone": "Asia/Seoul",
+        "fold": 0,
+        "longitude": 126.978,
+        "time_basis": "mean_solar",
+        "day_boundary": "split_jasi",
+        "gender": None,
+    }
+    assert result["daeun"] is None
+    assert {w["code"] for w in result["warnings"]} == {"longitude_assumed", "gender_missing"}
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"datetime": "2024-02-04T17:27", "time_basis": "clock"}, "near_solar_term"),
+        ({"datetime": "1987-10-11T02:30", "time_basis": "clock"}, "ambiguous_local_time"),
+        ({"datetime": "2000-03-03T15:01", "time_basis": "clock"}, "near_hour_boundary"),
+        ({"datetime": "2000-03-03T12:00"}, "longitude_assumed"),
+    ],
+)
+async def test_warnings(http, body, code) -> None:
+    warned = (await calculate(http, **body, gender="male")).json()["result"]["warnings"]
+    assert [w["code"] for w in warned] == [code]
+
+
+async def test_no_warning_where_nothing_is_in_doubt(http) -> None:
+    body = {"datetime": "2000-03-03T12:00", "longitude": 127, "gender": "male"}
+    assert (await calculate(http, **body)).json()["result"]["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"datetime": "1908-03-31T23:59"}, "out_of_range"),
+        ({"datetime": "2051-01-01T00:00"}, "out_of_range"),
+        ({"calendar": "lunar", "date": "1908-02-29", "time": "10:00"}, "out_of_range"),
+        ({"datetime": "2023-02-29T10:00"}, "invalid_date"),
+        ({"datetime": "2023-01-01T24:30"}, "invalid_date"),
+        ({"date": "2023-04-31", "time": "10:00"}, "invalid_date"),
+        ({"calendar": "lunar", "date": "2024-01-30", "time": "10:00"}, "invalid_lunar_date"),
+        ({"calendar": "lunar", "date": "2024-13-01", "time": "10:00"}, "invalid_lunar_date"),
+        ({"datetime": "2020-01-01T10:00", "timezone": "Asia/Soul"}, "unknown_timezone"),
+        ({"datetime": "2020-01-01T10:00", "timezone": "../../etc/passwd"}, "unknown_timezone"),
+        ({"datetime": "2020-01-01T10:00", "timezone": "zone.tab"}, "unknown_timezone"),
+        ({"datetime": "2020-01-01T10:00", "timezone": "Europe"}, "unknown_timezone"),
+        ({"datetime": "2020-01-01T10:00", "timezone": "Europe/Oslo"}, "missing_longitude"),
+        ({"datetime": "2020-01-01 10:00"}, "invalid_input"),
+        ({"datetime": "2020-01-01T10:00+09:00"}, "invalid_input"),
+        ({"datetime": "2020-01-01T10:00", "longitude": 181}, "invalid_input"),
+        ({"datetime": "2020-01-01T10:00", "longitude": "127"}, "invalid_input"),
+        ({"datetime": "2020-01-01T10:00", "leap_month": True}, "invalid_input"),
+        ({"datetime": "2020-01-01T10:00", "date": "2020-01-01"}, "invalid_input"),
+        ({"calendar": "lunar", "datetime": "2020-01-01T10:00"}, "invalid_input"),
+        ({"calendar": "lunar", "date": "2020-01-01"}, "invalid_input"),
+        ({"fold": 2, "datetime": "2020-01-01T10:00"}, "invalid_input"),
+        ({}, "invalid_input"),
+    ],
+)
+async def test_refusals(http, body, code) -> None:
+    reply = await calculate(http, **body)
+    assert (reply.status_code, reply.json()["code"]) == (422, code)
+
+
+async def test_the_ends_of_the_range(http) -> None:
+    for text in ("1908-04-01T00:30", "2050-12-31T23:59"):
+        assert (await calculate(http, datetime=text, gender="male")).status_code == 200
+
+
+async def test_elsewhere_the_instant_decides_year_and_month(http) -> None:
+    here = await calculate(http, datetime="2024-02-04T17:29", gender="male")
+    there = await calculate(
+        http,
+        datetime="2024-02-04T09:29",
+        timezone="Europe/Oslo",
+        longitude=10.75,
+        gender="male",
+    )
+    assert there.json()["result"]["utc"] == here.json()["result"]["utc"]
+    for name in ("year", "month"):
+        assert there.json()["result"]["pillars"][name] == here.json()["result"]["pillars"][name]
+    assert there.json()["result"]["pillars"]["hour"]["hangul"].endswith("사")
+
+
+async def test_apparent_time_is_mean_time_and_the_equation(http) -> None:
+    body = {"datetime": "2000-11-03T09:00", "longitude": 126.978, "gender": "male"}
+    clocks = {}
+    for basis in ("mean_solar", "apparent_solar"):
+        reply = await calculate(http, **body, time_basis=basis)
+        clocks[basis] = datetime.fromisoformat(reply.json()["result"]["day_hour_clock"])
+    ahead = clocks["apparent_solar"] - clocks["mean_solar"]
+    assert ahead.total_seconds() == pytest.approx(985.9, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("moment", "seconds"),
+    # Source: pyerfa 2.0.1.5, GAST (IAU 2006/2000A) minus apparent right ascension, minus UT.
+    [
+        ((1910, 2, 11, 12), -865.1),
+        ((1950, 5, 14, 0), 225.0),
+        ((1988, 7, 26, 6), -389.4),
+        ((2000, 11, 3, 0), 985.9),
+        ((2024, 12, 25, 12), -16.7),
+        ((2050, 9, 1, 0), -8.3),
+    ],
+)
+def test_equation_of_time(moment, seconds) -> None:
+    assert equation_of_time_s(datetime(*moment, tzinfo=UTC)) == pytest.approx(seconds, abs=3)
+
+
+async def test_solar_terms_of_a_year(http) -> None:
+    reply = await http.get("/solar-terms/2024")
+    rows = reply.json()["terms"]
+    assert [row["term"] for row in rows] == list(terms.NAMES)
+    assert rows[2] == {
+        "term": "입춘",
+        "sun_longitude_deg": 315,
+        "utc": "2024-02-04T08:27:07Z",
+        "kst": "2024-02-04T17:27:07+09:00",
+    }
+    for year, code in (("1899", "out_of_range"), ("2051", "out_of_range"), ("x", "invalid_input")):
+        refused = await http.get(f"/solar-terms/{year}")
+        assert (refused.status_code, refused.json()["code"]) == (422, code)
+
+
+def test_terms_follow_each_other_evenly() -> None:
+    instants = [t.utc_ms for year in range(1900, 2051) for t in terms.of_year(year)]
+    gaps = [(b - a) / 86_400_000 for a, b in pairwise(instants)]
+    assert len(instants) == 151 * 24
+    assert 14.6 < min(gaps) <= max(gaps) < 15.9
+
+
+def test_the_instant_itself_belongs_to_the_new_month() -> None:
+    ipchun = terms.of_year(2024)[2]
+    assert terms.jeol_around(ipchun.utc_ms)[0] == ipchun
+    assert terms.jeol_around(ipchun.utc_ms - 1)[1] == ipchun
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"solar": "1899-12-31"}, "out_of_range"),
+        ({"solar": "2051-01-01"}, "out_of_range"),
+        ({"solar": "2023-02-29"}, "invalid_date"),
+        ({"lunar": {"year": 2023, "month": 3, "day": 1, "leap_month": True}}, "invalid_lunar_date"),
+        ({"lunar": {"year": 2050, "month": 11, "day": 19}}, "invalid_lunar_date"),
+        ({"lunar": {"year": 1899, "month": 11, "day": 1}}, "out_of_range"),
+        ({"solar": "2023-01-01", "lunar": {"year": 2023, "month": 1, "day": 1}}, "invalid_input"),
+        ({}, "invalid_input"),
+    ],
+)
+async def test_conversion_refusals(http, body, code) -> None:
+    reply = await http.post("/calendar/convert", json=body)
+    assert (reply.status_code, reply.json()["code"]) == (422, code)
+
+
+def test_every_day_converts_there_and_back() -> None:
+    day, last = date(1900, 1, 1), date(2050, 12, 31)
+    while day <= last:
+        assert lunar.to_solar(lunar.from_solar(day)) == day
+        day += timedelta(days=7)
+
+
+def test_day_pillars_agree_with_the_lunar_calendar_library() -> None:
+    calendar = KoreanLunarCalendar()
+    for ordinal in range(date(1900, 1, 1).toordinal(), date(2050, 12, 31).toordinal(), 97):
+        day = date.fromordinal(ordinal)
+        calendar.setSolarDate(day.year, day.month, day.day)
+        named = calendar.getGapJaString().split()[2]
+        assert named.startswith(ganji.hangul(chart.day_pillar(day)))
+
+
+def test_pillars_number_the_whole_cycle() -> None:
+    assert len({ganji.hanja(number) for number in range(60)}) == 60
+    for number in range(60):
+        assert ganji.index60(number % 10, number % 12) == number
+
+
+@pytest.mark.parametrize("boundary", ["midnight", "jasi", "split_jasi"])
+@pytest.mark.parametrize("hour", range(24))
+def test_hour_and_day_by_each_school(boundary, hour) -> None:
+    clock = datetime(2000, 1, 1, hour, 30)  # noqa: DTZ001 - a local clock; the day is 戊午
+    found = chart.pillars_of(946_684_800_000, clock, boundary)
+    today, tomorrow = chart.day_pillar(clock.date()), chart.day_pillar(date(2000, 1, 2))
+    late = hour == 23
+    assert found.day == (tomorrow if late and boundary == "jasi" else today)
+    stem_day = today if boundary == "midnight" or not late else tomorrow
+    assert found.hour % 12 == (hour + 1) // 2 % 12
+    assert found.hour % 10 == (stem_day % 10 % 5 * 2 + found.hour % 12) % 10
+
+
+async def test_the_openapi_document_names_the_models(http) -> None:
+    schemas = (await http.get("/openapi.json")).json()["components"]["schemas"]
+    assert {"CalculateRequest", "CalculateResult", "ConvertReply", "Reading"} <= set(schemas)
