@@ -43,7 +43,9 @@ class FileReader:
         Raises ConfigError naming the file.
         """
         if "\0" in path:
-            raise ConfigError([f"{path!r}: a path cannot hold a zero byte"])
+            raise ConfigError(
+                [f"{path!r}: a path cannot hold a zero byte"], remedy="check the path"
+            )
         if root is not None:
             self._check_inside(path, root)
         data = self._bytes(path, missing_ok)
@@ -54,7 +56,9 @@ class FileReader:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
-            raise ConfigError([f"{path}:{line}: the file is not UTF-8 text"]) from error
+            raise ConfigError(
+                [f"{path}:{line}: the file is not UTF-8 text"], remedy="save it as UTF-8"
+            ) from error
 
     def _check_inside(self, path: str, root: str) -> None:
         if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
@@ -74,11 +78,15 @@ class FileReader:
                 [f"{path}: there is no such file"], remedy="check the path, or create the file"
             ) from error
         except OSError as error:
-            raise ConfigError([f"{path}: the file cannot be opened: {error.strerror}"]) from error
+            raise ConfigError(
+                [f"{path}: the file cannot be opened: {error.strerror}"], remedy="check the path"
+            ) from error
         try:
             return self._regular_bytes(path, descriptor)
         except OSError as error:
-            raise ConfigError([f"{path}: the file cannot be read: {error.strerror}"]) from error
+            raise ConfigError(
+                [f"{path}: the file cannot be read: {error.strerror}"], remedy="check the disk"
+            ) from error
         finally:
             os.close(descriptor)
 

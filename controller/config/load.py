@@ -74,7 +74,7 @@ def load(config_file: Path, env: Mapping[str, str]) -> HubConfig:
     _check_workflows(found, compiled)
     if not compiled.model["services"]:
         compiled.report.fault(Mark(files[0]), "no service is declared, or none is enabled")
-    compiled.report.check(remedy="correct the file at the line named")
+    compiled.report.check()
     stack = to_stack(compiled, treatments, __version__)
     return HubConfig(found.settings, stack, reader.sources, reader.digest())
 

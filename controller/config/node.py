@@ -110,30 +110,38 @@ def plain(node: Node) -> Any:
     return node.value
 
 
+# Nobody mends more at once, and a hostile file could hold a fault in every byte.
+MAX_FAULTS = 100
+
+
 @dataclass(slots=True)
 class Report:
     """What the stages found wrong or worth saying, so that a person gets all of it at once."""
 
     faults: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    _said: set[str] = field(default_factory=set)
 
     def fault(self, mark: Mark, text: str) -> None:
-        """Something that stops the load."""
-        _append_once(self.faults, f"{mark}: {text}")
+        """Something that stops the load; beyond a hundred only that there are more."""
+        if len(self.faults) < MAX_FAULTS:
+            self._append(self.faults, f"{mark}: {text}")
+        elif len(self.faults) == MAX_FAULTS:
+            self.faults.append(f"{mark}: there are more faults from here on")
 
     def warn(self, mark: Mark, text: str) -> None:
         """Something that is read and cannot be honoured, or disagrees."""
-        _append_once(self.warnings, f"{mark}: {text}")
+        self._append(self.warnings, f"{mark}: {text}")
 
-    def check(self, *, remedy: str | None = None) -> None:
+    def check(self, *, remedy: str = "correct the file at the line named") -> None:
         """Raises ConfigError with every fault so far, if there is one."""
         if self.faults:
             raise ConfigError(list(self.faults), remedy=remedy)
 
-
-def _append_once(sentences: list[str], sentence: str) -> None:
-    if sentence not in sentences:
-        sentences.append(sentence)
+    def _append(self, sentences: list[str], sentence: str) -> None:
+        if sentence not in self._said:
+            self._said.add(sentence)
+            sentences.append(sentence)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -37,7 +37,10 @@ def read_settings(text: str, file: str, env: Mapping[str, str], report: Report) 
     """Settings of a config.yaml text. Raises ConfigError with every fault found."""
     tree = read(text, file)
     if not isinstance(tree.value, dict):
-        raise ConfigError([f"{tree.mark}: found {tree.kind}; config.yaml is a mapping"])
+        raise ConfigError(
+            [f"{tree.mark}: found {tree.kind}; config.yaml is a mapping"],
+            remedy="write sections such as orchestration: and server:",
+        )
     tree = _interpolated(tree, Interpolator(env.get, set()), report)
     tree = _overridden(tree, env, report)
     report.check(remedy=f"correct {file}")

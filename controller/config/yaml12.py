@@ -88,7 +88,7 @@ def read_documents(text: str, file: str) -> list[Node]:
         builder.report.fault(_error_mark(error, text, file), _error_text(error))
     except RecursionError:
         builder.report.fault(Mark(file), "the file is nested too deeply")
-    builder.report.check(remedy="correct the file at the line named")
+    builder.report.check()
     return [node for node in builder.documents if node.value is not None]
 
 
@@ -99,7 +99,10 @@ def read(text: str, file: str) -> Node:
     """
     documents = read_documents(text, file)
     if len(documents) > 1:
-        raise ConfigError([f"{documents[1].mark}: a second document; only one is allowed here"])
+        raise ConfigError(
+            [f"{documents[1].mark}: a second document; only one is allowed here"],
+            remedy="remove the line --- and what follows it",
+        )
     return documents[0] if documents else Node({}, Mark(file, 1))
 
 
@@ -175,7 +178,7 @@ class _Builder:
 
     def _fail(self, mark: Mark, text: str) -> None:
         self.report.fault(mark, f"{self._path()}: {text}")
-        self.report.check(remedy="correct the file at the line named")
+        self.report.check()
 
     def _scalar(self, event: Any) -> None:
         mark = self._mark(event)

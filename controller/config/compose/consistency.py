@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+from controller.config.compose.defaults import SHARED_NAMESPACES
 from controller.config.node import Node, Report, nearest
 
 Service = Mapping[str, Any]
@@ -67,16 +68,6 @@ def _networks(c: _Check) -> None:
     for key in c.service.get("networks") or {}:
         if key not in known:
             c.fault(f"the network {key!r} is not declared{nearest(key, known)}", "networks", key)
-
-
-def _namespaces(c: _Check) -> None:
-    for key in ("network_mode", "ipc", "pid"):
-        shared = str(c.service.get(key, ""))
-        target = shared.removeprefix("service:")
-        if target != shared and target not in c.model["services"]:
-            c.fault(
-                f"the service {target!r} does not exist{nearest(target, c.model['services'])}", key
-            )
 
 
 def _volumes(c: _Check) -> None:
@@ -152,7 +143,6 @@ _RULES: tuple[Callable[[_Check], None], ...] = (
     _has_image,
     _build,
     _networks,
-    _namespaces,
     _volumes,
     _mount_targets,
     _files,
@@ -164,22 +154,29 @@ _RULES: tuple[Callable[[_Check], None], ...] = (
 
 def _dependencies(c: _Check, disabled: Collection[str]) -> None:
     for name, entry in c.service.get("depends_on", {}).items():
-        if name in c.model["services"]:
+        if name in c.model["services"] or (name in disabled and not entry["required"]):
             continue
+        path = _said_by(c.service, name)
         if name in disabled:
-            if entry["required"]:
-                c.fault(
-                    f"depends on {name!r}, whose profile is not enabled; "
-                    "enable it or set required: false",
-                    "depends_on",
-                    name,
-                )
-            continue
-        c.fault(
-            f"depends on {name!r}, which does not exist{nearest(name, c.model['services'])}",
-            "depends_on",
-            name,
-        )
+            c.fault(
+                f"depends on {name!r}, whose profile is not enabled; "
+                "enable it or set required: false",
+                *path,
+            )
+        else:
+            hint = nearest(name, c.model["services"])
+            c.fault(f"depends on {name!r}, which does not exist{hint}", *path)
+
+
+def _said_by(service: Service, name: str) -> tuple[str, ...]:
+    """The key by which a service depends on another; some keys imply it."""
+    for key in SHARED_NAMESPACES:
+        if service.get(key) == f"service:{name}":
+            return (key,)
+    for key in ("links", "volumes_from"):
+        if any(entry.split(":")[0] == name for entry in service.get(key, [])):
+            return (key, name)
+    return ("depends_on", name)
 
 
 def _container_names(model: Mapping[str, Any], tree: Node, report: Report) -> None:

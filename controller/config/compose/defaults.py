@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_SHARED_NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")
+SHARED_NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")
 _RESOURCES = ("networks", "volumes", "secrets", "configs")
 
 
@@ -51,7 +51,7 @@ def _service(service: Mapping[str, Any]) -> dict[str, Any]:
 def _implied(service: Mapping[str, Any]) -> list[tuple[str, bool]]:
     """Services that this one cannot start before, and whether it restarts with them."""
     found = [(link.split(":")[0], True) for link in service.get("links", [])]
-    for key in _SHARED_NAMESPACES:
+    for key in SHARED_NAMESPACES:
         shared = str(service.get(key, ""))
         if shared.startswith("service:"):
             found.append((shared.removeprefix("service:"), True))

@@ -7,6 +7,7 @@ and line and never the text, because such files hold secrets.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controller.config.compose.interpolate import InterpolationError, Interpolator, Lookup
@@ -27,9 +28,13 @@ class _Reader:
     file: str
     report: Report
     at: int = 0
+    _counted: int = 0
+    _line: int = 1
 
     def mark(self) -> Mark:
-        return Mark(self.file, self.text.count("\n", 0, self.at) + 1)
+        self._line += self.text.count("\n", self._counted, self.at)
+        self._counted = self.at
+        return Mark(self.file, self._line)
 
     def skip_blank(self) -> bool:
         """Moves to the next statement; False at the end."""
@@ -42,18 +47,24 @@ class _Reader:
         self.at = len(self.text) if end < 0 else end + 1
 
 
-def parse(text: str, file: str, lookup: Lookup, report: Report) -> dict[str, str]:
+def parse(
+    text: str,
+    file: str,
+    lookup: Lookup,
+    report: Report,
+    earlier: Mapping[str, str | None] | None = None,
+) -> dict[str, str]:
     """Variables of a dotenv text, in file order.
 
-    `lookup` is asked before the file's own earlier variables when a value is expanded, and for
-    lines that only name a variable. Faults go to `report`.
+    When a value is expanded, `lookup` is asked first, then the lines above, then `earlier` files;
+    `lookup` also serves lines that only name a variable. Faults go to `report`.
     """
     found: dict[str, str] = {}
     reader = _Reader(text, file, report)
 
     def resolve(name: str) -> str | None:
         value = lookup(name)
-        return value if value is not None else found.get(name)
+        return value if value is not None else found.get(name, (earlier or {}).get(name))
 
     worker = Interpolator(resolve, set())
     while reader.skip_blank():
@@ -114,10 +125,11 @@ def _quoted(reader: _Reader, quote: str, mark: Mark) -> str:
         reader.at = len(reader.text)
         return ""
     reader.at = found.end()
-    rest = reader.text[reader.at :].split("\n", 1)[0].strip()
+    start = reader.at
+    reader.skip_line()
+    rest = reader.text[start : reader.at].strip()
     if rest and not rest.startswith("#"):
         reader.report.fault(mark, "text after the closing quote")
-    reader.skip_line()
     inside = found.group(1)
     if quote == "'":
         return inside.replace("\\'", "'")

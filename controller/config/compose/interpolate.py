@@ -42,9 +42,10 @@ class Interpolator:
             raise InterpolationError(f"variables are nested more than {_MAX_NESTING} deep")
         parts: list[str] = []
         at = 0
+        closing = _closing_braces(template) if "${" in template else {}
         while (dollar := template.find("$", at)) >= 0:
             parts.append(template[at:dollar])
-            value, at = self._variable(template, dollar + 1, depth)
+            value, at = self._variable(template, dollar + 1, closing, depth)
             self.produced += len(value)
             if self.produced > MAX_PRODUCED:
                 raise InterpolationError("variables expand to more text than is allowed")
@@ -52,11 +53,15 @@ class Interpolator:
         parts.append(template[at:])
         return "".join(parts)
 
-    def _variable(self, template: str, at: int, depth: int) -> tuple[str, int]:
+    def _variable(
+        self, template: str, at: int, closing: dict[int, int], depth: int
+    ) -> tuple[str, int]:
         if template.startswith("$", at):
             return "$", at + 1
         if template.startswith("{", at):
-            end = _closing_brace(template, at)
+            end = closing.get(at)
+            if end is None:
+                raise InterpolationError('a "${" without its closing "}"')
             return self._braced(template[at + 1 : end], depth), end + 1
         name = _NAME.match(template, at)
         if name is None:
@@ -106,18 +111,20 @@ def _shown(text: str) -> str:
     return text if len(text) <= 40 else text[:40] + "…"
 
 
-def _closing_brace(template: str, opening: int) -> int:
-    depth = 0
-    at = opening
-    while at < len(template):
-        if template[at] == "}":
-            depth -= 1
-            if depth == 0:
-                return at
-        elif template[at] == "{" and (at == opening or template[at - 1] == "$"):
-            depth += 1
-        at += 1
-    raise InterpolationError('a "${" without its closing "}"')
+def _closing_braces(template: str) -> dict[int, int]:
+    """Where each `${` ends, by the place of its brace; in one pass, as texts may be hostile.
+
+    Braces in a default pair up as in the reference; where they do not, only `${` counts.
+    """
+    closing: dict[int, int] = {}
+    for any_brace in (False, True):
+        opened: list[int] = []
+        for at, char in enumerate(template):
+            if char == "{" and (any_brace or template[at - 1 : at] == "$"):
+                opened.append(at)
+            elif char == "}" and opened:
+                closing[opened.pop()] = at
+    return closing
 
 
 def interpolate_tree(tree: Node, lookup: Lookup, report: Report) -> Node:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import dataclass
 
+# `c:\\x` is a path of Windows; `c:/x:/y` too, while `c:/x` mounts the volume c.
+_DRIVE = re.compile(r"[A-Za-z]:(\\|/[^:]*:/)")
 _PROPAGATION = ("rprivate", "private", "rshared", "shared", "rslave", "slave")
 
 
@@ -31,7 +34,7 @@ def split_mount(text: str) -> MountText:
     if not text:
         raise ValueError("an empty mount; write source:target or target")
     drive, rest = ("", text)
-    if len(text) > 2 and text[0].isalpha() and text[1] == ":" and text[2] in "\\/":
+    if _DRIVE.match(text):
         drive, rest = text[:2], text[2:]
     parts = rest.split(":")
     parts[0] = drive + parts[0]

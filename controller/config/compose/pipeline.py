@@ -13,11 +13,11 @@ from typing import Any, Protocol
 
 from controller.config.compose import dotenv
 from controller.config.compose.canonical import (
-    Context,
     canonical_file,
     canonical_resource,
     canonical_service,
 )
+from controller.config.compose.canonical_values import Context
 from controller.config.compose.consistency import check_consistency
 from controller.config.compose.defaults import with_defaults
 from controller.config.compose.honoured import warn_unhonoured
@@ -120,7 +120,7 @@ def _load(request: Request, reader: Reader, report: Report) -> list[Node]:
             trees.extend(read_documents(text or "", path))
         except ConfigError as error:
             report.faults.extend(error.faults)
-    report.check(remedy="correct the file at the line named")
+    report.check()
     if not trees:
         raise ConfigError(
             [f"{path}: the file is empty" for path in request.files] or ["no compose file given"],
@@ -168,13 +168,13 @@ def _canonical(tree: Node, context: Context) -> dict[str, Any]:
         return node.map() if node else {}
 
     return {
-        "services": {k: canonical_service(n, context) for k, n in section("services").items()},
+        "services": {k: canonical_service(k, n, context) for k, n in section("services").items()},
         "networks": {
-            k: canonical_resource(n, context, is_network=True)
+            k: canonical_resource(n, context.at(f"networks.{k}"), is_network=True)
             for k, n in section("networks").items()
         },
         "volumes": {
-            k: canonical_resource(n, context, is_network=False)
+            k: canonical_resource(n, context.at(f"volumes.{k}"), is_network=False)
             for k, n in section("volumes").items()
         },
         "secrets": {k: canonical_file(n, context) for k, n in section("secrets").items()},
@@ -198,8 +198,8 @@ def _read_mapping_files(
         if entry.get("format") == "raw":
             found.update(dotenv.parse_raw(text, entry["path"], context.report))
             continue
-        known = {**found, **environment, **context.env}
-        found.update(dotenv.parse(text, entry["path"], known.get, context.report))
+        known = {**environment, **context.env}
+        found.update(dotenv.parse(text, entry["path"], known.get, context.report, dict(found)))
     if found or environment:
         service["environment"] = {**found, **environment}
     labels: dict[str, str] = {}

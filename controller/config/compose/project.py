@@ -37,5 +37,7 @@ def declared_name(trees: Sequence[Node], env: Mapping[str, str]) -> str:
         try:
             name = Interpolator(env.get, set()).expand(node.value) or name
         except InterpolationError as error:
-            raise ConfigError([f"{node.mark}: name: {error}"]) from error
+            raise ConfigError(
+                [f"{node.mark}: name: {error}"], remedy="correct the name, or set the variable"
+            ) from error
     return normalise_name(name)
