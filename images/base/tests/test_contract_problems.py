@@ -65,6 +65,14 @@ async def test_a_framework_endpoint_refuses_the_same_way(http) -> None:
     assert_problem(reply, 422, "invalid_input")
 
 
+@pytest.mark.parametrize("path", ["/actions/double", "/echo"])
+@pytest.mark.parametrize("media", [None, "application/x-www-form-urlencoded", "application/json"])
+async def test_json_is_taken_as_curl_sends_it(http, path, media) -> None:
+    headers = {"content-type": media} if media else {}
+    reply = await http.post(path, content=b'{"number": 1}', headers=headers)
+    assert reply.status_code == 200
+
+
 async def test_unknown_path(http) -> None:
     assert_problem(await http.get("/nothing"), 404, "not_found")
     assert_problem(await http.post("/actions/nothing", json={}), 404, "not_found")
