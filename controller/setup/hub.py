@@ -81,9 +81,8 @@ def is_current(found: ContainerObs, spec: ServiceSpec, image_id: str) -> bool:
 def ensure(engine: DockerEngine, stack: StackSpec, image_id: str, port: int, say: Say) -> bool:
     """Have the hub's container running as declared; whether anything had to be done.
 
-    `port` is the one the hub will listen on.
-
-    Raises SetupError where its port is somebody else's, EngineError where the engine refuses.
+    `port` is the one the hub will listen on. Raises SetupError where it is somebody else's,
+    EngineError where the engine refuses.
     """
     spec = stack.services[SERVICE]
     found = [c for c in engine.list_containers(stack.project) if c.service == SERVICE]
@@ -105,6 +104,13 @@ def ensure(engine: DockerEngine, stack: StackSpec, image_id: str, port: int, say
     say("starting the hub")
     engine.start(container_id)
     return True
+
+
+def check_port(engine: DockerEngine, stack: StackSpec, port: int) -> None:
+    """Raise SetupError where the hub's port is taken and not by the hub; before the long work."""
+    found = engine.list_containers(stack.project)
+    if not any(c.state in (State.RUNNING, State.RESTARTING) for c in found):
+        _need_free_port(port)
 
 
 def remove(engine: DockerEngine, container_id: str, grace_s: float) -> None:

@@ -108,8 +108,10 @@ def is_current(images: Images, definition: ImageDef) -> bool:
     parent_id = images.id(definition.parent)
     if parent_id is None:
         return False
-    files = context_files(definition.context)
-    wanted = content_hash(definition.context, files, parent_id)
+    try:
+        wanted = content_hash(definition.context, context_files(definition.context), parent_id)
+    except FileNotFoundError:
+        return False  # the checkout is changing under us: certainly not what was built
     return images.label(definition.ref, HASH_LABEL) == wanted
 
 
@@ -169,34 +171,35 @@ class Builder:
 
     def _image(self, definition: ImageDef) -> str:
         parent_id = self._futures[definition.parent].result()
-        files = context_files(definition.context)
-        wanted = content_hash(definition.context, files, parent_id)
         here = self._images.id(definition.ref)
-        if here is not None and self._images.label(definition.ref, HASH_LABEL) == wanted:
+        if here is not None and is_current(self._images, definition):
             return here
         found = self._store.get(definition.lock, _quiet) if definition.lock else {}
         with self._slots, self._board.phase(f"image {definition.name}") as phase:
-            built = self._build(definition, files, found, wanted, phase.say)
+            built = self._build(definition, parent_id, found, phase.say)
             self.built.append(definition.ref)
             return built
 
     def _build(
-        self,
-        definition: ImageDef,
-        files: Iterable[str],
-        found: Mapping[str, Path],
-        wanted: str,
-        say: Say,
+        self, definition: ImageDef, parent_id: str, found: Mapping[str, Path], say: Say
     ) -> str:
         proxies = {name: os.environ[name] for name in _PROXIES if os.environ.get(name)}
+        extra = {f"wheels/{name}": path for name, path in found.items()}
         with tempfile.TemporaryFile() as context:
-            extra = {f"wheels/{name}": path for name, path in found.items()}
-            write_context(context, definition.context, files, extra)
+            try:
+                files = context_files(definition.context)
+                digest = content_hash(definition.context, files, parent_id)
+                write_context(context, definition.context, files, extra)
+            except FileNotFoundError as error:
+                raise SetupError(
+                    f"{error.filename} went away while {definition.ref} was being built.",
+                    remedy="Run it again when nothing changes the checkout any more.",
+                ) from error
             return self._images.build(
                 context,
                 tag=definition.ref,
                 dockerfile=definition.dockerfile,
-                labels={HASH_LABEL: wanted},
+                labels={HASH_LABEL: digest},
                 build_args={"BASE": definition.parent, **proxies},
                 say=say,
             )

@@ -92,6 +92,7 @@ def up(config: Path, *, console: Console, checkout: Path = CHECKOUT) -> bool:
     with board.shown(), ThreadPoolExecutor(_THREADS, thread_name_prefix="setup") as pool:
         ready = _prepare(board, pool, wanted)
         builder = Builder(Images(ready.engine), ready.machine, board, wanted, ready.store)
+        hub.check_port(ready.engine, declared, port)
         builder.start(pool)
         hub_up = pool.submit(_hub, ready.engine, declared, port, builder.future(HUB), board)
         builder.wait()
