@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from controller import __version__
 from controller.cli import checkup, events, machine, services
 from controller.cli.errors import FAILED, CommandError
 from controller.cli.session import GlobalChoices, HubOption, JsonOption, LangOption, choices
-from controller.cli.version import own_version
 from controller.errors import ConfigError, HubError
 
 
@@ -46,7 +46,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"heal7 {own_version() or '(version unknown)'}")
+        print(f"heal7 {__version__}")
         raise typer.Exit
 
 

@@ -189,7 +189,7 @@ def _hub(facts: Facts) -> Iterator[Check]:
     if hub.error:
         yield Check("hub", Status.FAIL, hub.error, "Start the hub with `heal7 up`.")
         return
-    if hub.version and facts.own_version and hub.version != facts.own_version:
+    if hub.version and hub.version != facts.own_version:
         yield Check(
             "hub",
             Status.WARN,

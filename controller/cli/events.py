@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from controller import clock
 from controller.cli.errors import HubUnreachable, ProblemAnswer
 from controller.cli.session import HubOption, JsonOption, LangOption, open_session
 from controller.cli.sse import Event, parse
@@ -35,19 +36,27 @@ def events(
     hub: HubOption = None,
     lang: LangOption = None,
 ) -> None:
-    """Follow what happens until interrupted; with --json one JSON document a line."""
+    """Follow what happens until interrupted; with --json one JSON document a line, all of them."""
     session = open_session(ctx, as_json=as_json, hub=hub, lang=lang)
 
     def notice(sentence: str) -> None:
         session.errors.print(f"heal7: {sentence}", style="yellow", soft_wrap=True)
 
-    for number, event in enumerate(follow(session.client, notice, since=since), 1):
+    shown, last = 0, dict[str, str]()
+    for event in follow(session.client, notice, since=since):
         data = _data(event)
         if session.as_json:
             session.line({"id": event.id, "event": event.kind, "data": data})
         else:
-            session.console.print(human(event.kind, data), soft_wrap=True)
-        if number == limit:
+            subject, story = human(event.kind, data)
+            # A service's figures change all the time; people are told when its story does.
+            if last.get(subject) == story:
+                continue
+            last[subject] = story
+            now = clock.now().astimezone()
+            session.console.print(f"{now:%H:%M:%S}  {subject}  {story}".rstrip(), soft_wrap=True)
+        shown += 1
+        if shown == limit:
             return
 
 
@@ -89,35 +98,30 @@ def follow(
         wait_s = min(max(wait_s, FIRST_PAUSE_S) * 2, LONGEST_PAUSE_S)
 
 
-def human(kind: str, data: Any) -> str:
-    """One line for a person: when, what kind, about whom, and what."""
-    if not isinstance(data, dict):
-        return f"{'':8}  {kind:<9}  {data}"
-    at = str(data.get("at") or data.get("time") or "")
-    subject = data.get("service") or data.get("name") or data.get("id") or ""
-    return f"{_clock_time(at):8}  {kind:<9}  {subject!s:<22}  {_story(kind, data)}".rstrip()
+def human(kind: str, data: Any) -> tuple[str, str]:
+    """Of whom an event tells, aligned, and what it tells, for a person. Pure."""
+    facts = data if isinstance(data, dict) else {"data": data}
+    nested = facts.get("service")
+    about = nested if isinstance(nested, dict) else facts
+    who = about.get("name") or about.get("id") or ""
+    return f"{kind:<9}  {who!s:<22}", _story(kind, about)
 
 
-def _story(kind: str, data: dict[str, Any]) -> str:
+def _story(kind: str, facts: dict[str, Any]) -> str:
     if kind == "service":
-        reason = data.get("reason")
-        return f"{data.get('health', '')}: {reason}" if reason else str(data.get("health", ""))
+        reason = facts.get("reason")
+        return f"{facts.get('health', '')}: {reason}" if reason else str(facts.get("health", ""))
     if kind == "operation":
-        targets = ", ".join(str(t) for t in data.get("targets") or [])
-        return f"{data.get('kind', '')} {data.get('status', '')} {targets}".strip()
-    skipped = {"at", "time", "service", "name", "id"}
-    facts = {key: value for key, value in data.items() if key not in skipped and value is not None}
-    return " ".join(f"{key}={_short(value)}" for key, value in facts.items())
+        targets = ", ".join(str(target) for target in facts.get("targets") or [])
+        return f"{facts.get('kind', '')} {facts.get('status', '')}: {targets}"
+    if kind == "engine":
+        return "connected" if facts.get("connected") else "cannot be reached"
+    told = {key: value for key, value in facts.items() if key not in ("name", "id")}
+    return " ".join(f"{key}={_short(value)}" for key, value in told.items() if value is not None)
 
 
 def _short(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _clock_time(at: str) -> str:
-    """`12:34:56` of an RFC 3339 time; '' of anything else."""
-    _, separator, clock_time = at.partition("T")
-    return clock_time[:8] if separator else ""
 
 
 def _data(event: Event) -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from controller import clock
+from controller import __version__, clock
 from controller.cli.client import LOOPBACK, HubClient
 from controller.cli.doctor import (
     ClockFact,
@@ -30,7 +30,6 @@ from controller.cli.doctor import (
 )
 from controller.cli.errors import CommandError
 from controller.cli.local_engine import LocalEngine, LocalEngineError, socket_path
-from controller.cli.version import own_version
 from controller.errors import ConfigError
 from controller.model.spec import ServiceSpec, StackSpec
 
@@ -45,7 +44,7 @@ def gather(client: HubClient, config: Path, env: Mapping[str, str]) -> Facts:
     engine, local, root = engine_fact(path, env)
     config_fact, stack = load_config(config, env)
     return Facts(
-        own_version=own_version(),
+        own_version=__version__,
         hub=hub,
         engine=engine,
         config=config_fact,

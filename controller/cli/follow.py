@@ -87,16 +87,42 @@ def run(
     return progress
 
 
-def plan(client: HubClient, action: str, services: list[str]) -> list[Json]:
-    """What `action` would do, step by step; nothing happens.
+def plan(client: HubClient, action: str, services: list[str]) -> Json:
+    """What `action` would do, as the hub's dry run tells it; nothing happens.
 
-    Steps that several services share are listed once.
+    The plans of several services become one: a step they share stands in it once.
     """
+    answers = [
+        client.post(action_path(action, target), dry_run="true") for target in _targets(services)
+    ]
+    return answers[0] if len(answers) == 1 else merge_plans(answers)
+
+
+def merge_plans(answers: list[Json]) -> Json:
+    """One plan of several, numbered anew; steps are the same when they do the same. Pure."""
+    numbers: dict[tuple[str, ...], int] = {}
     steps: list[Json] = []
-    for target in _targets(services):
-        answer = client.post(action_path(action, target), dry_run="true")
-        steps.extend(step for step in answer.get("plan", []) if step not in steps)
-    return steps
+    settled: Json = {}
+    for answer in answers:
+        planned = answer.get("plan") or []
+        settled |= answer.get("settled") or {}
+        here = {step["id"]: numbers.setdefault(_deed(step), len(numbers)) for step in planned}
+        for step in planned:
+            number = here[step["id"]]
+            after = {here[before] for before in step["after"]}
+            if number == len(steps):
+                steps.append(step | {"id": number, "after": sorted(after)})
+            else:
+                steps[number]["after"] = sorted({*steps[number]["after"], *after})
+    acting = {step.get("service") for step in steps}
+    return {
+        "plan": steps,
+        "settled": {name: how for name, how in settled.items() if name not in acting},
+    }
+
+
+def _deed(step: Json) -> tuple[str, ...]:
+    return tuple(str(step.get(key, "")) for key in ("op", "service", "subject"))
 
 
 def _targets(services: list[str]) -> list[Target]:

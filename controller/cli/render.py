@@ -6,7 +6,7 @@ stay readable when something is already going wrong.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich.text import Text
@@ -70,33 +70,40 @@ def _service_row(service: Json, *, utf8: bool) -> Row:
     )
 
 
-def plan(action: str, steps: Sequence[Json], width: int, *, utf8: bool) -> list[Text]:
-    """A dry run as numbered steps, each with its cause and what it waits for."""
+def plan(action: str, answer: Json, width: int, *, utf8: bool) -> list[Text]:
+    """A dry run as numbered steps, each with its cause and the numbers of those it waits for."""
+    steps = list(answer.get("plan") or [])
+    settled = [
+        f"{name} is {str(how).replace('_', ' ')}."
+        for name, how in (answer.get("settled") or {}).items()
+    ]
     if not steps:
-        return paragraph(f"{action}: nothing to do, everything is as wished already.", width)
-    head = f"{action} would take {words.plural(len(steps), 'step')}; nothing has been changed."
-    arrow = "←" if utf8 else "<-"
+        said = [f"{action}: nothing to do, everything is as wished already.", *settled]
+        return [line for sentence in said for line in paragraph(sentence, width)]
+    numbers = {step.get("id"): str(number) for number, step in enumerate(steps, 1)}
     rows = [
         Row(
-            cells=(f"{number}.", str(step.get("op", "")), str(step.get("service", ""))),
+            cells=(
+                f"{number}.",
+                _op(step),
+                str(step.get("service") or step.get("subject") or ""),
+                ", ".join(numbers.get(before, str(before)) for before in step.get("after") or []),
+            ),
             styles=("dim", "bold"),
-            notes=tuple(filter(None, (str(step.get("cause") or ""), _after(step, steps, arrow)))),
+            notes=tuple(filter(None, (str(step.get("cause") or ""),))),
         )
         for number, step in enumerate(steps, 1)
     ]
-    columns = (Column("", right=True), Column(""), Column(""))
-    return [*paragraph(head, width), Text(), *lines(columns, rows, width)]
+    head = f"{action} would take {words.plural(len(steps), 'step')}; nothing has been changed."
+    columns = (Column("", right=True), Column("STEP"), Column("OF"), Column("AFTER"))
+    made = [*paragraph(head, width), Text(), *lines(columns, rows, width)]
+    if settled:
+        made += [Text(), *(line for sentence in settled for line in paragraph(sentence, width))]
+    return made
 
 
-def _after(step: Json, steps: Sequence[Json], arrow: str) -> str:
-    named = [_reference(item, steps) for item in step.get("after") or []]
-    return f"{arrow} after {', '.join(named)}" if named else ""
-
-
-def _reference(item: Any, steps: Sequence[Json]) -> str:
-    if isinstance(item, int) and 0 <= item < len(steps):
-        return f"{item + 1}. {steps[item].get('op')} {steps[item].get('service')}"
-    return str(item)
+def _op(step: Json) -> str:
+    return str(step.get("op", "")).replace("_", " ")
 
 
 def progress(action: str, now: Progress, width: int, *, utf8: bool) -> list[Text]:
@@ -118,7 +125,7 @@ def _step_row(step: Json, *, utf8: bool) -> Row:
     return Row(
         cells=(
             look.mark(utf8=utf8),
-            f"{step.get('op', '')} {step.get('service', '')}",
+            f"{_op(step)} {step.get('service', '')}",
             state,
             "",
         ),
@@ -126,18 +133,18 @@ def _step_row(step: Json, *, utf8: bool) -> Row:
     )
 
 
-def step_changes(seen: dict[tuple[str, str, str], str], now: Progress) -> list[str]:
+def step_changes(seen: dict[tuple[str, int], str], now: Progress) -> list[str]:
     """One plain line for each step whose status is new since `seen`, which is brought up to date.
 
     For logs and pipes, where a live display would be noise.
     """
     said: list[str] = []
     for operation in now.operations.values():
-        for step in operation.get("steps") or []:
-            key = (str(operation.get("id")), str(step.get("op")), str(step.get("service")))
+        for number, step in enumerate(operation.get("steps") or []):
+            key = (str(operation.get("id")), number)
             state = str(step.get("status"))
-            if state != seen.get(key) and (state != "waiting"):
-                said.append(f"{key[1]} {key[2]}: {state}")
+            if state not in (seen.get(key), "waiting"):
+                said.append(f"{_op(step)} {step.get('service', '')}: {state}")
             seen[key] = state
     return said
 

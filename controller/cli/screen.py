@@ -28,7 +28,7 @@ def live(session: Session, action: str) -> Iterator[Callable[[Progress], None]]:
         return
     console = session.errors
     if not console.is_terminal:
-        seen: dict[tuple[str, str, str], str] = {}
+        seen: dict[tuple[str, int], str] = {}
 
         def say(now: Progress) -> None:
             for line in render.step_changes(seen, now):

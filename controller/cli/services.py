@@ -125,11 +125,11 @@ def _plan(session: Session, action: str, services: list[str]) -> None:
     from controller.cli import follow, render
     from controller.cli.screen import show
 
-    steps = follow.plan(session.client, action, services)
+    answer = follow.plan(session.client, action, services)
     if session.as_json:
-        session.document({"plan": steps})
+        session.document(answer)
         return
-    show(session.console, render.plan(action, steps, session.console.width, utf8=session.utf8))
+    show(session.console, render.plan(action, answer, session.console.width, utf8=session.utf8))
 
 
 def _summary(done: Any) -> dict[str, Any]:

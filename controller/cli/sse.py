@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`id` is the last one seen (None before the first); `retry_ms` only where the hub set it."""
+    """`id` is the last one seen (None before the first).
+
+    `retry_ms` is set where the hub set it since the event before.
+    """
 
     id: str | None
     kind: str
@@ -29,7 +32,8 @@ def parse(lines: Iterable[str]) -> Iterator[Event]:
         if not line:
             if data:
                 yield Event(last_id, kind or "message", "\n".join(data), retry)
-            kind, data, retry = "", [], None
+                retry = None
+            kind, data = "", []
             continue
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")

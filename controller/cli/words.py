@@ -43,6 +43,7 @@ OUTCOME = {
     "restarted": GOOD,
     "recreated": GOOD,
     "stopped": GOOD,
+    "completed": GOOD,
     "already_running": GOOD,
     "already_stopped": GOOD,
     "failed": BAD,

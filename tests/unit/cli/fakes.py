@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,17 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
 
-Heal7 = Callable[..., "subprocess.CompletedProcess[str]"]
+
+@dataclass(frozen=True)
+class Done:
+    """How `heal7` ended and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Heal7 = Callable[..., Done]
 """Runs `heal7 ARGS…`; keywords are environment variables."""
 
 
@@ -104,3 +113,23 @@ def operation(
             for name in names
         ],
     } | facts
+
+
+def planned(
+    number: int,
+    op: str,
+    service: str,
+    subject: str,
+    *,
+    after: list[int] | None = None,
+    cause: str = "People want it running.",
+) -> dict[str, Any]:
+    """A step of a dry run."""
+    return {
+        "id": number,
+        "op": op,
+        "service": service,
+        "subject": subject,
+        "cause": cause,
+        "after": after or [],
+    }

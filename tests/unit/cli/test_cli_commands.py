@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.unit.cli.fakes import ROOT, FakeHub, Heal7, operation, service
+from tests.unit.cli.fakes import ROOT, FakeHub, Heal7, operation, planned, service
 
 STATUS = "GET /orchestration/status"
 LONG_REASON = (
@@ -50,11 +50,11 @@ def test_ps_shows_health_and_whole_reasons_within_80_columns(
     assert "\x1b" not in done.stdout
 
 
-def test_ps_json_is_the_answer_of_the_hub(fake_hub: FakeHub, heal7: Heal7) -> None:
+def test_ps_json_is_the_answer_of_the_hub(fake_hub: FakeHub, heal7_process: Heal7) -> None:
     answer = stack(service("saju-service", reason="응답합니다."))
     fake_hub.on(STATUS, answer)
     for arguments in (("ps", "--json"), ("--json", "ps")):
-        done = heal7(*arguments)
+        done = heal7_process(*arguments)
         assert done.returncode == 0
         assert json.loads(done.stdout) == answer
 
@@ -76,7 +76,9 @@ def test_the_language_goes_out_with_the_request(
     assert fake_hub.headers[-1]["Accept-Language"] == sent
 
 
-def test_an_unreachable_hub_is_3_with_one_sentence_and_a_remedy(heal7: Heal7) -> None:
+def test_an_unreachable_hub_is_3_with_one_sentence_and_a_remedy(
+    heal7: Heal7, heal7_process: Heal7
+) -> None:
     with socket.socket() as bound_and_silent:
         bound_and_silent.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{bound_and_silent.getsockname()[1]}"
@@ -87,19 +89,21 @@ def test_an_unreachable_hub_is_3_with_one_sentence_and_a_remedy(heal7: Heal7) ->
             assert f"The hub at {address} is not running (connection refused)." in done.stderr
             assert "heal7 up" in done.stderr
             assert "Traceback" not in done.stderr
-        document = json.loads(heal7("ps", "--json", "--hub", address).stdout)
+        document = json.loads(heal7_process("ps", "--json", "--hub", address).stdout)
     assert document["title"] == "The hub cannot be reached"
 
 
-def test_a_problem_is_1_with_its_words_and_its_remedy(fake_hub: FakeHub, heal7: Heal7) -> None:
+def test_a_problem_is_1_with_its_words_and_its_remedy(
+    fake_hub: FakeHub, heal7_process: Heal7
+) -> None:
     fake_hub.problem(
         STATUS, 503, title="The engine cannot be reached", detail="It hung up.", remedy="Start it."
     )
-    done = heal7("ps")
+    done = heal7_process("ps")
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr == ("heal7: The engine cannot be reached: It hung up.\n  → Start it.\n")
-    document = json.loads(heal7("ps", "--json").stdout)
+    document = json.loads(heal7_process("ps", "--json").stdout)
     assert (document["status"], document["remedy"]) == (503, "Start it.")
 
 
@@ -126,6 +130,10 @@ def test_wrong_usage_is_2(heal7: Heal7, arguments: tuple[str, ...]) -> None:
     done = heal7(*arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_wrong_usage_is_2_for_the_program_too(heal7_process: Heal7) -> None:
+    assert heal7_process("nonsense").returncode == 2
 
 
 def test_start_of_all_reports_each_service(fake_hub: FakeHub, heal7: Heal7) -> None:
@@ -193,14 +201,11 @@ def test_a_name_cannot_reach_another_endpoint(fake_hub: FakeHub, heal7: Heal7) -
 
 PLAN = {
     "plan": [
-        {"op": "create", "service": "saju-service", "cause": "It is not there.", "after": []},
-        {
-            "op": "start",
-            "service": "saju-service",
-            "cause": "People want it running.",
-            "after": ["create saju-service"],
-        },
-    ]
+        planned(0, "create_network", "", "heal7_default"),
+        planned(1, "create", "saju-service", "heal7-saju-service-1", cause="It is not there."),
+        planned(2, "start", "saju-service", "heal7-saju-service-1", after=[0, 1]),
+    ],
+    "settled": {"test-service": "already_running"},
 }
 
 
@@ -217,9 +222,22 @@ def test_plan_and_dry_run_are_the_same_and_change_nothing(fake_hub: FakeHub, hea
     ]
     assert fake_hub.asked == [request] * 3
     assert len(set(shown)) == 1
-    assert "start would take 2 steps; nothing has been changed." in shown[0]
-    assert "1.  create  saju-service\n    It is not there." in shown[0]
-    assert "← after create saju-service" in shown[0]
+    assert (
+        shown[0]
+        == """\
+start would take 3 steps; nothing has been changed.
+
+    STEP            OF             AFTER
+1.  create network  heal7_default
+    People want it running.
+2.  create          saju-service
+    It is not there.
+3.  start           saju-service   1, 2
+    People want it running.
+
+test-service is already running.
+"""
+    )
     assert json.loads(heal7("plan", "saju-service", "--json").stdout) == PLAN
 
 
@@ -250,7 +268,7 @@ def test_colours_only_where_they_are_wanted(fake_hub: FakeHub, heal7: Heal7) -> 
     assert "\x1b[32m" not in heal7("ps", FORCE_COLOR="1", TERM="xterm", NO_COLOR="1").stdout
 
 
-def test_version(heal7: Heal7) -> None:
-    done = heal7("--version")
+def test_version(heal7_process: Heal7) -> None:
+    done = heal7_process("--version")
     assert done.returncode == 0
     assert done.stdout.startswith("heal7 ")

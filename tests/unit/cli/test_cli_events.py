@@ -14,12 +14,13 @@ from controller.cli.errors import HubUnreachable, ProblemAnswer
 from controller.cli.sse import Event, parse, split
 from tests.unit.cli.fakes import Answer, FakeHub, Heal7
 
-FIRST = (
-    b'id: 1\nevent: service\ndata: {"service":"a","health":"healthy","reason":"It answers."}\n\n'
-)
-SECOND = b'id: 2\r\nevent: operation\r\ndata: {"id":"o1","kind":"start","status":"running"}\r\n\r\n'
-HALF = b'id: 3\nevent: service\ndata: {"service":"b"'
-THIRD = b'id: 3\nevent: service\ndata: {"service":"b","health":"held","reason":"Stopped."}\n\n'
+A = b'{"service":{"name":"a","health":"healthy","reason":"It answers."}}'
+B = b'{"service":{"name":"b","health":"held","reason":"Stopped."}}'
+OPERATION = b'{"id":"o1","kind":"start","status":"running","targets":["a"]}'
+FIRST = b"retry: 500\n: hello\n\nid: 1\nevent: service\ndata: " + A + b"\n\n"
+SECOND = b"id: 2\r\nevent: operation\r\ndata: " + OPERATION + b"\r\n\r\n"
+HALF = b'id: 3\nevent: service\ndata: {"service":'
+THIRD = b"id: 3\nevent: service\ndata: " + B + b"\n\n"
 
 
 def sse(*parts: bytes) -> Answer:
@@ -76,9 +77,9 @@ def test_a_refusal_ends_it(fake_hub: FakeHub) -> None:
         next(events.follow(HubClient(fake_hub.url), pytest.fail))
 
 
-def test_json_lines(fake_hub: FakeHub, heal7: Heal7) -> None:
+def test_json_lines(fake_hub: FakeHub, heal7_process: Heal7) -> None:
     fake_hub.on("GET /events", sse(FIRST, SECOND), sse(THIRD))
-    done = heal7("events", "--json", "--limit", "3", "--since", "0")
+    done = heal7_process("events", "--json", "--limit", "3", "--since", "0")
     assert done.returncode == 0, done.stderr
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(event["id"], event["event"]) for event in told] == [
@@ -86,12 +87,18 @@ def test_json_lines(fake_hub: FakeHub, heal7: Heal7) -> None:
         ("2", "operation"),
         ("3", "service"),
     ]
-    assert told[2]["data"] == {"service": "b", "health": "held", "reason": "Stopped."}
+    assert told[2]["data"] == {"service": {"name": "b", "health": "held", "reason": "Stopped."}}
     assert fake_hub.headers[0]["Last-Event-ID"] == "0"
 
 
 def test_lines_for_people(fake_hub: FakeHub, heal7: Heal7) -> None:
-    fake_hub.on("GET /events", sse(FIRST, SECOND))
-    done = heal7("events", "-n", "2")
-    assert "service    a                       healthy: It answers." in done.stdout
-    assert "operation  o1                      start running" in done.stdout
+    engine = b'id: 9\nevent: engine\ndata: {"connected":false,"since":"2026-01-02T03:04:05Z"}\n\n'
+    other = b'id: 10\nevent: alert\ndata: {"id":"x","level":3,"tags":["a"]}\n\n'
+    fake_hub.on("GET /events", sse(FIRST, FIRST, SECOND, engine, other))
+    done = heal7("events", "-n", "4")
+    assert [line[10:] for line in done.stdout.splitlines()] == [
+        "service    a                       healthy: It answers.",
+        "operation  o1                      start running: a",
+        "engine                             cannot be reached",
+        'alert      x                       level=3 tags=["a"]',
+    ]

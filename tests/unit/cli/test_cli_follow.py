@@ -8,7 +8,7 @@ from controller.cli import follow
 from controller.cli.client import HubClient
 from controller.cli.errors import HubUnreachable
 from controller.cli.follow import Progress
-from tests.unit.cli.fakes import Answer, FakeHub, operation
+from tests.unit.cli.fakes import Answer, FakeHub, operation, planned
 
 CONFLICT = Answer(
     {"title": "Another operation is under way", "detail": "o1 acts on it.", "status": 409},
@@ -82,8 +82,24 @@ def test_a_hub_that_stays_away_is_given_up(
 
 
 def test_a_plan_of_several_lists_shared_steps_once(fake_hub: FakeHub) -> None:
-    shared = {"op": "start", "service": "db", "cause": "c", "after": []}
-    own = {"op": "start", "service": "b", "cause": "c", "after": ["start db"]}
-    fake_hub.on("POST /orchestration/services/a/start?dry_run=true", {"plan": [shared]})
-    fake_hub.on("POST /orchestration/services/b/start?dry_run=true", {"plan": [shared, own]})
-    assert follow.plan(HubClient(fake_hub.url), "start", ["a", "b"]) == [shared, own]
+    first = [planned(0, "start", "db", "db-1"), planned(1, "start", "a", "a-1", after=[0])]
+    second = [
+        planned(0, "start", "cache", "cache-1"),
+        planned(1, "start", "db", "db-1"),
+        planned(2, "start", "b", "b-1", after=[0, 1]),
+    ]
+    fake_hub.on(
+        "POST /orchestration/services/a/start?dry_run=true",
+        {"plan": first, "settled": {"b": "already_running", "c": "already_running"}},
+    )
+    fake_hub.on(
+        "POST /orchestration/services/b/start?dry_run=true", {"plan": second, "settled": {}}
+    )
+    merged = follow.plan(HubClient(fake_hub.url), "start", ["a", "b"])
+    assert [(s["id"], s["service"], s["after"]) for s in merged["plan"]] == [
+        (0, "db", []),
+        (1, "a", [0]),
+        (2, "cache", []),
+        (3, "b", [0, 2]),
+    ]
+    assert merged["settled"] == {"c": "already_running"}

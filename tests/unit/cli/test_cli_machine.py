@@ -116,11 +116,11 @@ def test_the_project_is_the_one_the_config_names(
     assert calls == [("down", ("other",))]
 
 
-def test_doctor_checks_this_machine_with_the_hub_down(heal7: Heal7, tmp_path: Path) -> None:
+def test_doctor_checks_this_machine_with_the_hub_down(heal7_process: Heal7, tmp_path: Path) -> None:
     wrong = tmp_path / "config.yaml"
     wrong.write_text("orchestration:\n  managed_servces: []\n", "utf-8")
     arguments = ("doctor", "-c", str(wrong), "--hub", "http://127.0.0.1:9", "--json")
-    done = heal7(*arguments, DOCKER_HOST=f"unix://{tmp_path}/none.sock")
+    done = heal7_process(*arguments, DOCKER_HOST=f"unix://{tmp_path}/none.sock")
     assert done.returncode == 1, done.stderr
     told = json.loads(done.stdout)
     assert told["ok"] is False
