@@ -256,7 +256,7 @@ def _images(facts: Facts) -> Iterator[Check]:
             "Mend the engine first, then run `heal7 doctor` again.",
         )
     else:
-        found = f"All {words.plural(len(facts.images), 'image')} are on this machine."
+        found = f"{words.plural(len(facts.images), 'image')} named, none missing."
         yield Check("images", Status.OK, found)
 
 

@@ -104,7 +104,7 @@ def human(kind: str, data: Any) -> tuple[str, str]:
     nested = facts.get("service")
     about = nested if isinstance(nested, dict) else facts
     who = about.get("name") or about.get("id") or ""
-    return f"{kind:<9}  {who!s:<22}", _story(kind, about)
+    return f"{kind:<9}  {who!s:<24}", _story(kind, about)
 
 
 def _story(kind: str, facts: dict[str, Any]) -> str:

@@ -163,7 +163,8 @@ def outcomes(now: Progress, width: int, *, utf8: bool) -> list[Text]:
         if state == "interrupted":
             made += paragraph(
                 f"Operation {operation.get('id')} was interrupted: the hub stopped while it ran. "
-                "Run the command again to finish it; what is done already is kept.",
+                "What was asked for is kept, and the hub goes on with it; `heal7 ps` shows how far "
+                "it is.",
                 width,
                 style="yellow",
             )

@@ -19,7 +19,8 @@ _NARROWEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`optional` columns are dropped, highest number first, where the width does not hold all."""
+    """`optional` columns are dropped, highest number first, where the width does not hold all, and
+    where no row has anything in them."""
 
     title: str
     right: bool = False
@@ -41,7 +42,10 @@ def lines(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[Te
         max(cell_len(column.title), *(cell_len(row.cells[i]) for row in rows), 0)
         for i, column in enumerate(columns)
     ]
-    kept = _fitting(columns, widths, width)
+    told = {i for i in range(len(columns)) if any(row.cells[i] for row in rows)}
+    kept = _fitting(
+        [i for i, c in enumerate(columns) if i in told or not c.optional], columns, widths, width
+    )
     header = tuple(column.title for column in columns)
     made = [_line(columns, widths, kept, header, ("bold",) * len(columns))] if any(header) else []
     for row in rows:
@@ -68,8 +72,10 @@ def paragraph(sentence: str, width: int, *, indent: int = 0, style: str = "") ->
     return made
 
 
-def _fitting(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
-    kept = [i for i, column in enumerate(columns) if not column.optional or widths[i]]
+def _fitting(
+    candidates: Sequence[int], columns: Sequence[Column], widths: Sequence[int], width: int
+) -> list[int]:
+    kept = list(candidates)
     for i in sorted(kept, key=lambda i: -columns[i].optional):
         total = sum(widths[k] for k in kept) + GAP * (len(kept) - 1)
         if total <= width or not columns[i].optional:

@@ -86,7 +86,7 @@ def milliseconds(count: float | None) -> str:
     if count is None:
         return ""
     if count < 1000:
-        return f"{count:.0f} ms" if count >= 10 else f"{count:.1f} ms"
+        return f"{count:.1f} ms" if 0.1 <= count < 10 else f"{count:.0f} ms"
     return f"{count / 1000:.1f} s"
 
 

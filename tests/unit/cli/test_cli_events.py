@@ -97,8 +97,8 @@ def test_lines_for_people(fake_hub: FakeHub, heal7: Heal7) -> None:
     fake_hub.on("GET /events", sse(FIRST, FIRST, SECOND, engine, other))
     done = heal7("events", "-n", "4")
     assert [line[10:] for line in done.stdout.splitlines()] == [
-        "service    a                       healthy: It answers.",
-        "operation  o1                      start running: a",
-        "engine                             cannot be reached",
-        'alert      x                       level=3 tags=["a"]',
+        f"{'service    a':35}  healthy: It answers.",
+        f"{'operation  o1':35}  start running: a",
+        f"{'engine':35}  cannot be reached",
+        "alert      x".ljust(35) + '  level=3 tags=["a"]',
     ]

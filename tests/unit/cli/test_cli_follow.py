@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.cli import follow
+from controller.cli import follow, render
 from controller.cli.client import HubClient
 from controller.cli.errors import HubUnreachable
 from controller.cli.follow import Progress
@@ -103,3 +103,18 @@ def test_a_plan_of_several_lists_shared_steps_once(fake_hub: FakeHub) -> None:
         (3, "b", [0, 2]),
     ]
     assert merged["settled"] == {"c": "already_running"}
+
+
+def test_an_interrupted_operation_says_that_the_hub_goes_on() -> None:
+    now = Progress(operations={None: operation("o1", "interrupted")})
+    said = " ".join(line.plain for line in render.outcomes(now, 80, utf8=True))
+    assert "o1 was interrupted" in said
+    assert "the hub goes on with it" in said
+
+
+def test_of_several_results_of_a_service_the_one_that_did_something_is_shown() -> None:
+    done = operation("o1", "succeeded", "a")
+    idle = operation("o2", "succeeded", "a", outcome="already_running")
+    for first, second in ((done, idle), (idle, done)):
+        merged = render.merged_results(Progress(operations={"x": first, "y": second}))
+        assert merged["a"]["outcome"] == "started"
