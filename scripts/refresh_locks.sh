@@ -28,8 +28,9 @@ in_images=(--python-version 3.13 --python-platform linux --no-build "${@}")
 
 compile requirements/build.txt "${everywhere[@]}" requirements/build.in
 compile requirements/hub.txt "${everywhere[@]}" pyproject.toml
+# The services' own tests run in the development environment, so it holds what they need too.
 compile requirements/dev.txt "${everywhere[@]}" --extra dev --constraints requirements/hub.txt \
-  pyproject.toml
+  pyproject.toml images/*-service/requirements.in
 compile images/base/requirements.txt "${in_images[@]}" images/base/requirements.in
 
 shared=()
