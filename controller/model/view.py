@@ -21,6 +21,15 @@ class Desired(StrEnum):
     STOPPED = "stopped"
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What people want of one service. `restart_of` is the incarnation that a requested restart
+    must end; it is done once the container lives another life."""
+
+    state: Desired
+    restart_of: str | None = None
+
+
 class Health(StrEnum):
     """What the hub concludes of a service."""
 

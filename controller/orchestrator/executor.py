@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
 from controller import clock
 from controller.engine.mapping import BadCommandError, ImageMissingError, PortTakenError
@@ -25,31 +24,12 @@ from controller.model.observation import ContainerObs, State
 from controller.model.spec import ContainerSpec, ServiceSpec, StackSpec
 from controller.model.text import Text, text
 from controller.model.view import Health, Verdict
+from controller.orchestrator.outcome import Outcome, Status, passes
 from controller.orchestrator.plan import Op, Plan, PlannedOp, Tolerance
 from controller.orchestrator.world import Activity, World
 
 _ADOPT_TIMEOUT_S = 10.0
 _LOG_LINES = 20
-
-
-class Status(StrEnum):
-    WAITING = "waiting"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    UNHEALTHY = "unhealthy"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one operation stands or ended. `at` is seconds since the plan began."""
-
-    status: Status
-    cause: Text | None = None
-    detail: str | None = None
-    unknown: bool = False
-    at: float = 0.0
 
 
 class Failure(Exception):  # noqa: N818 - an outcome on its way up, not an error of the hub
@@ -105,7 +85,7 @@ class Execution:
         self._settle(op, Outcome(Status.WAITING))
         for tolerance, task in waits:
             before = await task
-            if not _passes(before, tolerance):
+            if not passes(before, tolerance):
                 return self._settle(op, Outcome(Status.SKIPPED, before.cause, before.detail))
         if self._cancelled.is_set():
             return self._settle(op, Outcome(Status.SKIPPED, text("result.cancelled")))
@@ -272,12 +252,6 @@ class Execution:
         if isinstance(error, BadCommandError):
             return text("fail.command", detail=error.detail)
         return text("fail.engine", detail=error.detail)
-
-
-def _passes(before: Outcome, tolerance: Tolerance) -> bool:
-    if before.status is Status.DONE or tolerance is Tolerance.ANY:
-        return True
-    return before.status is Status.UNHEALTHY and tolerance is Tolerance.UNHEALTHY
 
 
 def _named(spec: ServiceSpec, name: str) -> ContainerSpec:

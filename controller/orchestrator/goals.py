@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping
 from controller.model.observation import ContainerObs, State
 from controller.model.spec import StackSpec
 from controller.model.text import Text, text
-from controller.model.view import Desired, OperationKind, OperationView
+from controller.model.view import Desired, OperationKind, OperationView, Wish
 from controller.orchestrator.graph import followers, with_dependencies
 from controller.orchestrator.reconcile import Goal
-from controller.store.state import Wish
 
 Containers = Mapping[str, ContainerObs | None]
 

@@ -25,8 +25,9 @@ from controller.model.view import (
     Verdict,
 )
 from controller.orchestrator import goals
-from controller.orchestrator.executor import Execution, Outcome
+from controller.orchestrator.executor import Execution
 from controller.orchestrator.notices import Notices
+from controller.orchestrator.outcome import Outcome
 from controller.orchestrator.plan import Plan
 from controller.orchestrator.reconcile import Goal, reconcile
 from controller.orchestrator.results import results, status_of, steps

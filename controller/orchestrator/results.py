@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from controller.model.text import Text, text
 from controller.model.view import OperationStatus, ServiceResult, StepView
-from controller.orchestrator.executor import Outcome, Status
+from controller.orchestrator.outcome import Outcome, Status
 from controller.orchestrator.plan import Op, Plan, PlannedOp
 
 _SETTLED = {

@@ -22,10 +22,9 @@ from controller.health.verdict import Evidence, conclude, judge
 from controller.model.observation import ContainerObs, Observation, State
 from controller.model.spec import StackSpec
 from controller.model.text import Text
-from controller.model.view import Desired, ServiceView, StackView, Verdict
+from controller.model.view import Desired, ServiceView, StackView, Verdict, Wish
 from controller.orchestrator.graph import one_shots
 from controller.orchestrator.notices import Notices
-from controller.store.state import Wish
 
 
 @dataclass(frozen=True, slots=True)

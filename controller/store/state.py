@@ -21,20 +21,12 @@ from controller.model.view import (
     OperationStatus,
     OperationView,
     ServiceResult,
+    Wish,
 )
 from controller.store.database import Database
 
 _KEEP_OPERATIONS = 1000
 _KEEP_AUDIT = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What people want of one service. `restart_of` is the incarnation that a requested restart
-    must end; it is done once the container lives another life."""
-
-    state: Desired
-    restart_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
