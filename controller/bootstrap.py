@@ -46,7 +46,7 @@ class Hub:
 
     def __init__(self, config: HubConfig, state_dir: Path):
         self.config = config
-        self.bus = Bus()
+        self.bus = Bus(int(clock.now().timestamp() * 1000))
         notices = events.BusNotices(self.bus)
         self._died: str | None = None
         self._ready = False

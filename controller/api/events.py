@@ -29,19 +29,26 @@ class BusNotices:
     def service(self, view: ServiceView) -> None:
         now = clock.now()
         self._bus.publish(
-            "service", lambda lang: render.dumps({"service": render.service(view, lang, now)})
+            "service",
+            lambda lang: render.dumps(
+                {"at": rfc3339(now), "service": render.service(view, lang, now)}
+            ),
         )
 
     def operation(self, view: OperationView) -> None:
-        self._bus.publish("operation", lambda lang: render.dumps(render.operation(view, lang)))
+        at = {"at": rfc3339(clock.now())}
+        self._bus.publish("operation", lambda lang: render.dumps(at | render.operation(view, lang)))
 
     def engine(self, connected: bool, since: datetime) -> None:
-        body = render.dumps({"connected": connected, "since": rfc3339(since)})
+        body = render.dumps(
+            {"at": rfc3339(clock.now()), "connected": connected, "since": rfc3339(since)}
+        )
         self._bus.publish("engine", lambda _: body)
 
 
 def router(bus: Bus) -> APIRouter:
-    """The stream's one route. Events: service, operation, engine."""
+    """The stream's one route. Events: service, operation, engine, and resync where events were
+    missed: whoever gets that one looks at everything anew."""
     routes = APIRouter(tags=["hub"])
 
     @routes.get(
@@ -67,6 +74,8 @@ async def _stream(bus: Bus, after: int | None, language: str) -> AsyncIterator[s
     listener = bus.subscribe(after)
     try:
         yield f"retry: 1000\n: hub event stream, last id {bus.last_id}\n\n"
+        if after is not None and not bus.complete_since(after):
+            yield "event: resync\ndata: {}\n\n"
         while True:
             try:
                 async with asyncio.timeout(_HEARTBEAT_S):

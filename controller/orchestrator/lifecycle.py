@@ -119,8 +119,9 @@ class Lifecycle:
         except HubError:
             self._release(live)
             raise
-        self._world.wish(wishes)
+        # First busy, then wanted: nobody must read "should run, but does not" in between.
         self._launch(live, plan)
+        self._world.wish(wishes)
         return live.view
 
     async def converge(self, interrupted: Iterable[OperationView]) -> OperationView | None:

@@ -45,9 +45,9 @@ def drift(spec: ServiceSpec, container: ContainerObs, seen: Observation) -> Text
     image = seen.images.get(spec.container.image)
     if image is not None and container.image_id != image:
         return text("cause.image_changed")
-    gone = any(n.network not in seen.networks for n in spec.container.networks)
+    gone = [n.network for n in spec.container.networks if n.network not in seen.networks]
     if gone and container.state not in _ALIVE:
-        return text("cause.network_missing", service=spec.name)
+        return text("cause.network_gone", network=gone[0])
     return None
 
 
@@ -169,14 +169,27 @@ class _Planner:
 
     def _networks(self, spec: ServiceSpec) -> list[Edge]:
         wanted = {n.network for n in spec.container.networks} - self._seen.networks
-        cause = text("cause.network_missing", service=spec.name)
-        return [self._once(Op.NETWORK, spec.name, cause, name) for name in sorted(wanted)]
+        return [
+            self._once(
+                Op.NETWORK,
+                spec.name,
+                text("cause.network_missing", service=spec.name, network=name),
+                name,
+            )
+            for name in sorted(wanted)
+        ]
 
     def _volumes(self, spec: ServiceSpec) -> list[Edge]:
         named = {m.source for m in spec.container.mounts if m.type == "volume" and m.source}
-        cause = text("cause.volume_missing", service=spec.name)
-        wanted = sorted(named - self._seen.volumes)
-        return [self._once(Op.VOLUME, spec.name, cause, name) for name in wanted]
+        return [
+            self._once(
+                Op.VOLUME,
+                spec.name,
+                text("cause.volume_missing", service=spec.name, volume=name),
+                name,
+            )
+            for name in sorted(named - self._seen.volumes)
+        ]
 
     def _once(self, op: Op, service: str, cause: Text, subject: str) -> Edge:
         key = (op, subject)

@@ -1,7 +1,8 @@
 """What happens in the hub, told to whoever listens, without ever waiting for a listener.
 
 Every event has an id that grows by one; a ring of the last ones lets a client that lost its
-connection resume. A listener that does not keep up is dropped: it reconnects and resumes.
+connection resume. A listener that does not keep up is dropped: it reconnects and resumes. The first
+id is taken from the clock, so that ids keep growing when the hub is restarted.
 """
 
 from __future__ import annotations
@@ -60,10 +61,10 @@ class Subscription:
 class Bus:
     """The hub's one event bus; use from the event loop only."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_id: int = 1) -> None:
         self._ring: deque[Event] = deque(maxlen=_RING)
         self._listeners: set[Subscription] = set()
-        self._next = 1
+        self._next = first_id
 
     @property
     def last_id(self) -> int:
@@ -78,6 +79,11 @@ class Bus:
             if not listener.offer(event):
                 self.unsubscribe(listener)
                 listener.end()
+
+    def complete_since(self, after: int) -> bool:
+        """False when events after id `after` have been forgotten: look at everything anew."""
+        oldest = self._ring[0].id if self._ring else self._next
+        return oldest - 1 <= after <= self.last_id
 
     def subscribe(self, after: int | None = None) -> Subscription:
         """Listen from now, or from the event after id `after` as far as the ring reaches back."""
