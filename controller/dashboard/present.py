@@ -224,7 +224,7 @@ def headline(view: StackView, known: Sequence[Mark], language: str) -> Headline:
         return say(Tone.IDLE, "stopped", "all_stopped")
     if stopped:
         return say(Tone.OK, "check", "some_stopped", healthy=tally[Tone.OK], stopped=stopped)
-    return say(Tone.OK, "check", "well", n=len(known))
+    return say(Tone.OK, "check", "well_one" if len(known) == 1 else "well", n=len(known))
 
 
 def counts(known: Sequence[Mark], language: str) -> tuple[tuple[Tone, str, int], ...]:
@@ -244,8 +244,8 @@ def counts(known: Sequence[Mark], language: str) -> tuple[tuple[Tone, str, int],
 
 
 def stack_actions(view: StackView, language: str) -> tuple[Action, ...]:
-    """Start, restart, stop for all; the sensible one stands out."""
-    if not view.services:
+    """Start, restart, stop for all; the sensible one stands out. One service has its own row."""
+    if len(view.services) < 2:
         return ()
     up = sum(1 for s in view.services if s.state is State.RUNNING)
     verbs = ["start"] if up < len(view.services) else []
@@ -278,7 +278,7 @@ def _row(
         reason=render(service.reason, language),
         attention=own.attention,
         since=service.since,
-        since_text=word("ui.for", language, duration=_span(service.since, now, language)),
+        since_text=_for(service.since, now, language),
         port=service.port,
         port_word=_port_word(service, language),
         response=wording.took(service.response_ms, language),
@@ -291,6 +291,12 @@ def _row(
         needs=tuple(known[n] for n in service.depends_on if n in known),
         actions=_actions(service, needed_by, language),
     )
+
+
+def _for(since: datetime, now: datetime, language: str) -> str:
+    if (now - since).total_seconds() < wording.JUST_NOW_S:
+        return word("ui.just_now", language)
+    return word("ui.for", language, duration=_span(since, now, language))
 
 
 def _span(since: datetime, now: datetime, language: str) -> str:

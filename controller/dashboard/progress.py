@@ -106,7 +106,7 @@ def operation(view: OperationView, everything: int, language: str, now: datetime
         word=says,
         title=title,
         summary=_summary(view, title, says, took, language),
-        by=view.requested_by,
+        by=wording.who(view.requested_by, language),
         at=view.requested_at,
         at_text=wording.ago(view.requested_at, now, language),
         took=took,
@@ -128,11 +128,11 @@ def _title(view: OperationView, everything: int, language: str) -> str:
 
 
 def _summary(view: OperationView, title: str, says: str, took: str, language: str) -> str:
-    """`Restart saju-service: done in 2.1 s`, and who failed where somebody did."""
+    """`Restart saju-service: done after 2.1 s`; of several, also who failed."""
     failed = [name for name, result in view.results.items() if not result.good]
     key = "running" if view.status is OperationStatus.RUNNING else "ended"
     sentence = word(f"ui.operation.summary_{key}", language, title=title, status=says, took=took)
-    if failed:
+    if failed and len(view.targets) > 1:
         sentence += word("ui.operation.summary_failed", language, services=", ".join(failed))
     return sentence
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from controller.i18n import catalogue, word
 
 NOTHING = "–"
+JUST_NOW_S = 5
 
 
 def duration(seconds: float, language: str) -> str:
@@ -29,7 +30,7 @@ def _pair(large: tuple[str, int], small: tuple[str, int], language: str) -> str:
 def ago(moment: datetime, now: datetime, language: str) -> str:
     """`5 min ago`; the first seconds are `just now`, so that the text does not flicker."""
     seconds = (now - moment).total_seconds()
-    if seconds < 5:
+    if seconds < JUST_NOW_S:
         return word("ui.just_now", language)
     return word("ui.ago", language, duration=duration(seconds, language))
 
@@ -71,3 +72,16 @@ def stamp(moment: datetime) -> str:
 def word_or(key: str, fallback: str, language: str) -> str:
     """The catalogue's word, or the raw one where the core is newer than the catalogue."""
     return word(key, language) if key in catalogue() else fallback
+
+
+def who(requested_by: str, language: str) -> str:
+    """`browser`, `curl`, `heal7`: the kind of client, and its address where it is not this machine.
+
+    The hub notes an address and an agent (`127.0.0.1 Mozilla/5.0`); anything else stays as it is.
+    """
+    address, _, agent = requested_by.partition(" ")
+    if "/" not in agent:
+        return requested_by
+    client = agent.split("/")[0]
+    name = word("ui.client.browser", language) if client == "Mozilla" else client
+    return name if address in ("127.0.0.1", "::1", "local") else f"{name} ({address})"

@@ -6,6 +6,8 @@ import { announce, operationName, say, toast } from "./say.js";
 const FOLLOW_MS = 2_000; // should an event be missed
 
 const byId = (id) => document.getElementById(id);
+const element = (tag, className, textContent = "") =>
+  Object.assign(document.createElement(tag), { className, textContent });
 
 /** A refusal in the hub's own words (problem+json), or in ours when it did not answer. */
 class Refusal extends Error {
@@ -96,9 +98,9 @@ export class Actions {
     const asked = this.#asked;
     this.#wait(say("js.plan.loading"));
     try {
-      const { plan = [] } = await post(`${pathOf(asked)}?dry_run=true`);
+      const { plan = [], settled = {} } = await post(`${pathOf(asked)}?dry_run=true`);
       if (this.#asked !== asked) return;
-      this.#showPlan(plan);
+      this.#showPlan(plan, Object.keys(settled));
       this.#offer(asked.label, "act");
       // Starting is harmless: one more Enter does it. What takes down needs a deliberate move.
       if (asked.verb === "start") this.#go.focus();
@@ -107,26 +109,36 @@ export class Actions {
     }
   }
 
-  #showPlan(plan) {
-    if (!plan.length) {
-      const line = Object.assign(document.createElement("p"), { className: "calm" });
-      line.textContent = say("js.plan.empty");
-      this.#body.replaceChildren(line);
-      return;
+  #showPlan(plan, settled) {
+    const parts = [];
+    if (plan.length) {
+      parts.push(element("h3", "", say("js.plan.steps")), this.#planList(plan));
+    } else {
+      parts.push(element("p", "calm", say("js.plan.empty")));
     }
-    const heading = document.createElement("h3");
-    heading.textContent = say("js.plan.steps");
-    const list = Object.assign(document.createElement("ol"), { className: "plan" });
+    if (plan.length && settled.length) {
+      parts.push(element("p", "settled", say("js.plan.settled", { services: settled.join(", ") })));
+    }
+    this.#body.replaceChildren(...parts);
+    this.#body.scrollTop = 0;
+  }
+
+  /** Numbered as a person reads it; "after 1, 2" points at those numbers. */
+  #planList(plan) {
+    const number = new Map(plan.map((step, index) => [step.id, index + 1]));
+    const list = element("ol", "plan");
     for (const step of plan) {
       const item = byId("plan-step").content.firstElementChild.cloneNode(true);
+      const after = (step.after ?? []).map((id) => number.get(id)).filter(Boolean);
       item.querySelector("b").textContent = operationName(step.op);
       item.querySelector(".name").textContent = step.service ?? "";
       item.querySelector(".plan-cause").textContent = step.cause ?? "";
-      const after = (step.after ?? []).join(", ");
-      item.querySelector(".plan-after").textContent = after ? say("js.plan.after", { steps: after }) : "";
+      item.querySelector(".plan-after").textContent = after.length
+        ? say("js.plan.after", { steps: after.join(", ") })
+        : "";
       list.append(item);
     }
-    this.#body.replaceChildren(heading, list);
+    return list;
   }
 
   async #act() {
@@ -180,7 +192,7 @@ export class Actions {
   }
 
   #wait(sentence) {
-    const line = Object.assign(document.createElement("p"), { className: "calm" });
+    const line = element("p", "calm");
     line.append(byId("waiting-icon").content.cloneNode(true), sentence);
     this.#body.replaceChildren(line);
     this.#problem.hidden = true;
@@ -195,12 +207,11 @@ export class Actions {
   }
 
   #refused({ title, detail, remedy }, next) {
-    const lines = [Object.assign(document.createElement("b"), { textContent: title ?? String(detail) })];
-    if (detail) lines.push(Object.assign(document.createElement("p"), { textContent: detail }));
+    const lines = [element("b", "", title)];
+    if (detail) lines.push(element("p", "", detail));
     if (remedy) {
-      const line = Object.assign(document.createElement("p"), { className: "remedy" });
-      const lead = Object.assign(document.createElement("b"), { textContent: `${say("js.remedy")}: ` });
-      line.append(lead, remedy);
+      const line = element("p", "remedy");
+      line.append(element("b", "", `${say("js.remedy")}: `), remedy);
       lines.push(line);
     }
     this.#problem.replaceChildren(...lines);

@@ -14,9 +14,15 @@ const keepOpen = {
   },
 };
 
-/** Replace the content of `root` by `html` with the least change; focus and scroll stay. */
+/**
+ * Replace the content of `root` by `html` with the least change; focus and scroll stay. Where the
+ * focused button itself goes (Stop became Start), the focus stays with its service.
+ */
 export function morph(root, html) {
+  const held = document.activeElement;
+  const row = held?.closest("[data-row]");
   globalThis.Idiomorph.morph(root, html, keepOpen);
+  if (row?.isConnected && !row.contains(document.activeElement)) row.focus({ preventScroll: true });
 }
 
 /** The text of a fragment. Throws when the hub does not answer, or not with 200. */

@@ -43,7 +43,9 @@ export function toast(sentence, tone, icon) {
   box.classList.add(`t-${tone}`);
   const line = box.querySelector("p");
   if (icon) line.append(icon);
-  line.append(Object.assign(document.createElement("span"), { textContent: sentence }));
+  const words = document.createElement("span");
+  words.textContent = sentence;
+  line.append(words);
   box.querySelector("button").addEventListener("click", () => box.remove());
   document.getElementById("toasts").append(box);
   if (tone !== "bad") setTimeout(() => box.remove(), 7000);

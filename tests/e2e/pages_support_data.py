@@ -1,0 +1,77 @@
+"""Believable facts for the fake hub: the five services, their sentences, workflows and plans.
+
+The sentences are the stand-in's own, so that the core's catalogue may change freely.
+"""
+
+from __future__ import annotations
+
+SENTENCES = {
+    "demo.ok": {
+        "en": "Answers GET /health with 200.",
+        "ko": "GET /health 요청에 200으로 응답합니다.",
+    },
+    "demo.slow": {
+        "en": "3 probes in a row took longer than 2 s; "
+        "the last answer was 503 Service Unavailable.",
+        "ko": "프로브 3회 연속 2초를 넘겼습니다. 마지막 응답은 503 Service Unavailable입니다.",
+    },
+    "demo.crashed": {
+        "en": "Exited with code 137 (out of memory, limit 256 MB) 4 times in 10 minutes; "
+        "the hub gave up.",
+        "ko": "10분 동안 4번 종료 코드 137(메모리 부족, 한도 256 MB)로 종료되어 "
+        "복구를 중단했습니다.",
+    },
+    "demo.blocked": {
+        "en": "Waits for {service}, which failed.",
+        "ko": "실패한 {service} 서비스를 기다립니다.",
+    },
+    "demo.stopped": {"en": "Stopped by an operator.", "ko": "운영자가 중지했습니다."},
+    "demo.starting": {
+        "en": "Started; waiting for the first good answer on /health.",
+        "ko": "시작했습니다. /health의 첫 정상 응답을 기다립니다.",
+    },
+    "demo.wanted": {"en": "An operator asked for it.", "ko": "운영자가 요청했습니다."},
+    "demo.dependency": {
+        "en": "{service} depends on it.",
+        "ko": "{service} 서비스가 의존합니다.",
+    },
+    "demo.foreign": {"en": "{words}", "ko": "{words}"},
+}
+PORTS = {
+    "paperwork-service": 8010,
+    "test-service": 8011,
+    "saju-service": 8012,
+    "crawling-service": 8013,
+    "ai-monitoring-service": 8014,
+}
+NEEDS = {
+    "paperwork-service": ("crawling-service",),
+    "ai-monitoring-service": (),
+    "test-service": ("saju-service", "ai-monitoring-service"),
+    "saju-service": ("ai-monitoring-service",),
+    "crawling-service": ("ai-monitoring-service",),
+}
+WORKFLOWS = {
+    "saju_processing": [
+        ("saju-service", "calculate"),
+        ("ai-monitoring-service", "monitor"),
+        ("test-service", "quality-check"),
+    ],
+    "document_automation": [
+        ("paperwork-service", "process"),
+        ("crawling-service", "crawl"),
+        ("ai-monitoring-service", "monitor"),
+    ],
+    "data_collection": [
+        ("crawling-service", "crawl"),
+        ("ai-monitoring-service", "monitor"),
+        ("test-service", "validate"),
+    ],
+}
+PLAN = {
+    "start": ("start", "await_healthy"),
+    "stop": ("stop",),
+    "restart": ("stop", "start", "await_healthy"),
+}
+AGENTS = ("127.0.0.1 Mozilla/5.0", "local heal7/0.1.0", "127.0.0.1 curl/7.88.1")
+OUTCOME = {"start": "started", "stop": "stopped", "restart": "restarted"}

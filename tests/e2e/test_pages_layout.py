@@ -1,0 +1,115 @@
+"""Every page at every width, in both languages and themes: nothing overflows, nothing overlaps.
+
+`HEAL7_SHOTS=folder` keeps a screenshot of each, to be looked at.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from tests.e2e.pages_support import healthy
+from tests.e2e.pages_support_browser import Stage, staged
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+SHOTS = os.environ.get("HEAL7_SHOTS")
+
+# Names of elements that stick out of the window, and of controls that a finger cannot hit.
+OVERFLOWING = """
+() => [...document.querySelectorAll("body *")]
+  .filter((e) => e.checkVisibility() && !e.closest(".unseen, .skip, svg"))
+  .filter((e) => { const r = e.getBoundingClientRect();
+    return r.width > 1 && (r.right > innerWidth + 1 || r.left < -1); })
+  .filter((e) => !e.matches(".facts, nav") && !e.parentElement.matches(".facts"))
+  .map((e) => e.className || e.tagName)
+"""
+CUT = """
+() => [...document.querySelectorAll("button, .badge, h1, h2, .name, .reason, td, th")]
+  .filter((e) => e.checkVisibility() && !e.closest(".unseen") && !e.matches(".compact"))
+  .filter((e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== "inline")
+  .map((e) => `${e.tagName} ${e.className} ${e.textContent.trim().slice(0, 30)}`)
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def module_stage() -> AsyncIterator[Stage]:
+    async with staged() as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage(module_stage: Stage) -> Stage:
+    hub = module_stage.hub
+    hub.reset()
+    hub.history()
+    hub.trouble()
+    hub.begin("restart", ["ai-monitoring-service"])
+    hub.advance()
+    return module_stage
+
+
+async def fits(page: Page, name: str) -> None:
+    if SHOTS:
+        wide = (page.viewport_size or {"width": 0})["width"] > 1000
+        await page.screenshot(path=f"{SHOTS}/{name}.png", full_page=not wide)
+    sizes = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert sizes[0] <= sizes[1]
+    assert await page.evaluate(OVERFLOWING) == []
+    assert await page.evaluate(CUT) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("lang", ["en", "ko"])
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+@pytest.mark.parametrize("path", ["/dashboard", "/dashboard/services"])
+async def test_nothing_overflows(
+    stage: Stage, path: str, width: int, lang: str, theme: str
+) -> None:
+    name = f"{path.rsplit('/', 1)[-1]}-{width}-{lang}-{theme}"
+    async with stage.page(path, width=width, lang=lang, theme=theme) as page:
+        await fits(page, name)
+        if path == "/dashboard":
+            await page.locator(".op summary").first.click()
+            await page.locator("#op-past-0 > summary").click()
+            await fits(page, f"{name}-unfolded")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("lang", ["en", "ko"])
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+async def test_the_dialog_fits_in_every_phase(
+    stage: Stage, width: int, lang: str, theme: str
+) -> None:
+    hub = stage.hub
+    hub.reset()
+    async with stage.page("/dashboard", width=width, lang=lang, theme=theme) as page:
+        await page.locator("#do-restart-").click()
+        await expect(page.locator(".plan li")).to_have_count(15)
+        await fits(page, f"dialog-plan-{width}-{lang}-{theme}")
+        await page.keyboard.press("Escape")
+        await page.locator("#do-restart-saju-service").click()
+        await expect(page.locator(".plan li")).to_have_count(3)
+        await fits(page, f"dialog-one-{width}-{lang}-{theme}")
+        await page.locator("#confirm-go").click()
+        await expect(page.locator("#confirm progress")).to_be_visible()
+        hub.advance()
+        await expect(page.locator("#confirm .steps .t-ok").first).to_be_visible()
+        await fits(page, f"dialog-progress-{width}-{lang}-{theme}")
+        hub.finish({"saju-service": "OCI runtime: bind 0.0.0.0:8012: address already in use"})
+        await expect(page.locator("#confirm .results")).to_be_visible()
+        await fits(page, f"dialog-failed-{width}-{lang}-{theme}")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+async def test_long_names_wrap(stage: Stage, width: int) -> None:
+    hub = stage.hub
+    hub.reset()
+    long = "averylongservicename" * 6
+    hub.services = {long: healthy(long, 8010, hub.now)}
+    for path in ("/dashboard", "/dashboard/services"):
+        async with stage.page(path, width=width) as page:
+            await fits(page, f"long-{width}-{path.rsplit('/', 1)[-1]}")
