@@ -20,7 +20,7 @@ from docker.utils.build import exclude_paths
 from controller import clock
 from controller.engine.client import DockerEngine
 from controller.engine.mapping import mapped_errors
-from controller.errors import EngineError, EngineNotFoundError
+from controller.errors import EngineConflictError, EngineError, EngineNotFoundError
 
 Say = Callable[[str], None]
 """Takes one line of progress for a person."""
@@ -102,6 +102,17 @@ class Images:
                 self._api.remove_image(ref, force=True)
         except EngineNotFoundError:
             return
+
+    def discard(self, identity: str) -> bool:
+        """Remove a nameless image unless something stands on it; whether it is gone."""
+        try:
+            with mapped_errors("remove an image of an earlier build"):
+                self._api.remove_image(identity)
+        except EngineNotFoundError:
+            return True
+        except EngineConflictError:
+            return False
+        return True
 
     def build(
         self,

@@ -14,7 +14,7 @@ from controller.config.settings import Settings
 from controller.engine import leftovers
 from controller.engine.client import DockerEngine
 from controller.engine.images import Images
-from controller.errors import EngineConflictError, SetupError
+from controller.errors import SetupError
 from controller.setup import base_image, hub
 from controller.setup import engine as engine_setup
 from controller.setup.images import PREFIX
@@ -78,7 +78,7 @@ def _agreed(console: Console, volumes: Iterable[str], images: Iterable[str]) -> 
     for name in [*volumes, *images]:
         console.print(f"  {name}", highlight=False, markup=False)
     try:
-        return console.input("Remove them? [y/N] ").strip().lower() in ("y", "yes")
+        return console.input("Remove them? [y/N] ", markup=False).strip().lower() in ("y", "yes")
     except EOFError as error:
         raise SetupError(
             "Nobody can be asked here (no terminal).", remedy="Say so with `heal7 clean --yes`."
@@ -123,15 +123,7 @@ def _remove_nameless(images: Images) -> None:
     """
     left = set(images.labelled(base_image.LABEL))
     while left:
-        gone = {identity for identity in left if _removed(images, identity)}
+        gone = {identity for identity in left if images.discard(identity)}
         if not gone:
             return
         left = set(images.labelled(base_image.LABEL)) - gone
-
-
-def _removed(images: Images, identity: str) -> bool:
-    try:
-        images.remove(identity)
-    except EngineConflictError:
-        return False
-    return True

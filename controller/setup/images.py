@@ -143,6 +143,7 @@ class Builder:
         self._store = store
         self._slots = threading.Semaphore(_AT_ONCE)
         self._futures: dict[str, Future[str]] = {}
+        self._replaced: list[str] = []
         self.built: list[str] = []
 
     def start(self, pool: ThreadPoolExecutor) -> None:
@@ -162,6 +163,11 @@ class Builder:
         raise_all(self._futures.values())
         return {ref: future.result() for ref, future in self._futures.items()}
 
+    def discard_replaced(self) -> None:
+        """Remove the images that new ones took the name of, unless a container still runs one."""
+        for identity in self._replaced:
+            self._images.discard(identity)
+
     def _base(self) -> str:
         found = self._images.id(base_image.REF)
         if found is not None:
@@ -178,6 +184,8 @@ class Builder:
         with self._slots, self._board.phase(f"image {definition.name}") as phase:
             built = self._build(definition, parent_id, found, phase.say)
             self.built.append(definition.ref)
+            if here is not None and here != built:
+                self._replaced.append(here)
             return built
 
     def _build(

@@ -99,6 +99,7 @@ def up(config: Path, *, console: Console, checkout: Path = CHECKOUT) -> bool:
         hub_up.result()
         with board.phase("services") as phase:
             operation = _follow(door, board, phase)
+        builder.discard_replaced()
         board.below = None
     status = door.get("/orchestration/status")
     _show(console, board, status, operation, door)
@@ -143,6 +144,7 @@ def _build(wanted: Sequence[ImageDef], console: Console) -> None:
         builder = Builder(Images(ready.engine), ready.machine, board, wanted, ready.store)
         builder.start(pool)
         builder.wait()
+        builder.discard_replaced()
     said = f"{len(builder.built)} built" if builder.built else "nothing to build"
     console.print(f"Images: {said}. {report.timings_line(board.timings(), board.seconds())}")
 

@@ -34,6 +34,7 @@ class Memory:
         self.labels: dict[str, str] = {}
         self.ids: dict[str, str] = {base_image.REF: "sha256:base"}
         self.order: list[str] = []
+        self.discarded: list[str] = []
         self.failing = failing
         self._lock = threading.Lock()
 
@@ -43,6 +44,10 @@ class Memory:
     def label(self, ref: str, name: str) -> str | None:
         assert name == image_setup.HASH_LABEL
         return self.labels.get(ref)
+
+    def discard(self, identity: str) -> bool:
+        self.discarded.append(identity)
+        return True
 
     def build(
         self,
@@ -89,6 +94,7 @@ def build(memory: Memory, checkout: Path) -> list[str]:
         )
         builder.start(pool)
         builder.wait()
+        builder.discard_replaced()
     return builder.built
 
 
@@ -106,9 +112,12 @@ def test_parents_are_built_before_children_and_a_second_run_builds_nothing(check
 def test_a_change_rebuilds_what_it_touches_and_what_stands_on_it(checkout: Path) -> None:
     memory = Memory()
     build(memory, checkout)
+    before = memory.ids["heal7/one-service:0.1.0"]
+    assert memory.discarded == []
     (checkout / "images" / "one-service" / "app.py").write_text("x = 1\n")
     # The hub's context is the whole checkout here, so the hub is built anew too.
     assert set(build(memory, checkout)) == {"heal7/one-service:0.1.0", image_setup.HUB}
+    assert before in memory.discarded
     (checkout / ".dockerignore").write_text("*\n!images/hub\n")
     build(memory, checkout)
     (checkout / "images" / "base" / "Dockerfile").write_text("FROM y\n")
