@@ -36,12 +36,18 @@ class Tolerance(StrEnum):
     ANY = "any"
 
 
+_MARKS = {Tolerance.NONE: "", Tolerance.UNHEALTHY: "~", Tolerance.ANY: "?"}
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     """Go only after operation `id` has ended."""
 
     id: int
     tolerance: Tolerance = Tolerance.NONE
+
+    def __str__(self) -> str:
+        return f"{self.id}{_MARKS[self.tolerance]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +82,9 @@ class Plan:
         return tuple(dict.fromkeys((*self.settled, *(op.service for op in self.ops))))
 
     def __str__(self) -> str:
+        """One line an operation; `~` and `?` mark what may end unhealthy or in any way."""
         lines = [f"= {name}: {outcome}" for name, outcome in self.settled.items()]
         for op in self.ops:
-            after = f" after {','.join(map(str, op.after))}" if op.edges else ""
+            after = f" after {','.join(map(str, op.edges))}" if op.edges else ""
             lines.append(f"{op.id} {op.op} {op.service} [{op.subject}]{after}: {op.cause}")
         return "\n".join(lines)

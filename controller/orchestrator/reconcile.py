@@ -39,7 +39,9 @@ def reconcile(
 
 
 def drift(spec: ServiceSpec, container: ContainerObs, seen: Observation) -> Text | None:
-    """Why the container is no longer what its definition says; None if it is."""
+    """Why the container cannot be what its definition says; None if it can."""
+    if container.state is State.DEAD:
+        return text("cause.not_running", state=container.state)
     if container.config_hash != spec.config_hash:
         return text("cause.hash_changed")
     image = seen.images.get(spec.container.image)
@@ -78,6 +80,11 @@ class _Planner:
                 self._settled[name] = "already_stopped"
         return Plan(tuple(self._ops), self._settled, self._goal.causes)
 
+    def _container(self, name: str) -> ContainerObs | None:
+        """The service's container; one on its way out is none any more."""
+        found = self._seen.of(name)
+        return None if found is not None and found.state is State.REMOVING else found
+
     def _ordered(self, names: set[str]) -> list[str]:
         """Dependencies before dependants."""
         ordered: list[str] = []
@@ -97,11 +104,11 @@ class _Planner:
     def _services_to_stop(self) -> set[str]:
         names = set()
         for name in self._goal.stop:
-            container = self._seen.of(name)
+            container = self._container(name)
             if container and container.state in _ALIVE:
                 names.add(name)
         for name in self._goal.run:
-            container = self._seen.of(name)
+            container = self._container(name)
             if container and container.state in _ALIVE and self._must_end(name, container):
                 names.add(name)
         return names
@@ -135,8 +142,8 @@ class _Planner:
         """Make sure there is a container to start: the edge its start must wait for."""
         spec = self._stack.services[name]
         main = spec.container.name
-        found = self._seen.of(name)
-        self._remove_leftovers(name, found)
+        found = self._container(name)
+        removed = self._remove_leftovers(name, found)
         if found is None:
             return self._create(spec, main, text("cause.missing"))
         if found.is_replacement:
@@ -144,7 +151,7 @@ class _Planner:
         why = self._replaces(name, found)
         if why is None:
             return None
-        return self._create(spec, f"{found.id[:12]}_{main}", why)
+        return self._create(spec, f"{found.id[:12]}_{main}", why, *removed)
 
     def _finish_replacement(self, spec: ServiceSpec, found: ContainerObs) -> Edge | None:
         main = spec.container.name
@@ -155,16 +162,17 @@ class _Planner:
         gone = self._add(Op.REMOVE, spec.name, why, found.name, container_id=found.id)
         return self._create(spec, main, why, gone)
 
-    def _remove_leftovers(self, name: str, found: ContainerObs | None) -> None:
-        for other in self._seen.containers.get(name, ()):
-            if other is not found and other.is_replacement and other.state is State.CREATED:
-                cause = text("cause.leftover")
-                self._add(Op.REMOVE, name, cause, other.name, container_id=other.id)
+    def _remove_leftovers(self, name: str, found: ContainerObs | None) -> list[Edge]:
+        """Whoever creates under a leftover's name must wait until it is free."""
+        cause = text("cause.leftover")
+        return [
+            self._add(Op.REMOVE, name, cause, other.name, container_id=other.id)
+            for other in self._seen.containers.get(name, ())
+            if other is not found and other.is_replacement and other.state is State.CREATED
+        ]
 
-    def _create(
-        self, spec: ServiceSpec, subject: str, cause: Text, after: Edge | None = None
-    ) -> Edge:
-        edges = [after, *self._networks(spec), *self._volumes(spec)]
+    def _create(self, spec: ServiceSpec, subject: str, cause: Text, *after: Edge) -> Edge:
+        edges = [*after, *self._networks(spec), *self._volumes(spec)]
         return self._add(Op.CREATE, spec.name, cause, subject, tuple(edges))
 
     def _networks(self, spec: ServiceSpec) -> list[Edge]:
@@ -199,7 +207,7 @@ class _Planner:
 
     def _stop(self, name: str, created: Edge | None) -> None:
         """Stop after the dependants that go down too, and after its replacement is made."""
-        container = self._seen.of(name)
+        container = self._container(name)
         assert container is not None
         waits = [
             Edge(self._stops[other], Tolerance.ANY)
@@ -220,7 +228,7 @@ class _Planner:
 
     def _bring_up(self, name: str, created: Edge | None) -> None:
         spec = self._stack.services[name]
-        container = self._seen.of(name)
+        container = self._container(name)
         stopped = Edge(self._stops[name]) if name in self._stops else None
         if created is None and stopped is None and container is not None:
             if self._leave(name, container):
@@ -234,12 +242,14 @@ class _Planner:
 
     def _leave(self, name: str, container: ContainerObs) -> bool:
         """True (and settled) where the container already is as wished."""
+        if name in self._one_shots:
+            finished = container.state is State.EXITED and container.exit_code == 0
+            if finished and not self._restarts(name, container):
+                self._settled[name] = "completed"
+                return True
+            return False
         if container.state is State.RUNNING and name in self._healthy:
             self._settled[name] = "already_running"
-            return True
-        finished = container.state is State.EXITED and container.exit_code == 0
-        if finished and name in self._one_shots and name not in self._goal.restart:
-            self._settled[name] = "completed"
             return True
         return False
 
