@@ -40,8 +40,11 @@ class Subscription:
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue(_BACKLOG)
+        self._ended = False
 
     async def get(self) -> Event | None:
+        if self._ended and self._queue.empty():
+            return None
         return await self._queue.get()
 
     def offer(self, event: Event) -> bool:
@@ -54,6 +57,8 @@ class Subscription:
 
     def end(self) -> None:
         """Make the listener stop after what it has."""
+        self._ended = True
+        # A full queue has nobody waiting on it: `get` sees the flag once it is drained.
         with suppress(asyncio.QueueFull):
             self._queue.put_nowait(None)
 
@@ -86,12 +91,17 @@ class Bus:
         return oldest - 1 <= after <= self.last_id
 
     def subscribe(self, after: int | None = None) -> Subscription:
-        """Listen from now, or from the event after id `after` as far as the ring reaches back."""
+        """Listen from now, or from the event after id `after` as far as the ring reaches back.
+
+        Where more was missed than one backlog holds, the listener ends after that much: it comes
+        back for the rest, and no event is skipped in between.
+        """
         listener = Subscription()
-        if after is not None:
-            for event in self._ring:
-                if event.id > after and not listener.offer(event):
-                    break
+        missed = [event for event in self._ring if after is not None and event.id > after]
+        for event in missed:
+            if not listener.offer(event):
+                listener.end()
+                return listener
         self._listeners.add(listener)
         return listener
 
