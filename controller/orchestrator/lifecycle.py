@@ -234,12 +234,14 @@ class Lifecycle:
         for name, result in ended.items():
             if result.outcome == "blocked":
                 self._world.note(name, Verdict(Health.BLOCKED, result.cause))
-        live.view = replace(live.view, status=status, ended_at=clock.now(), results=ended)
+        # On disk first: an operation is over when its end is stored and its services are free.
+        final = replace(live.view, status=status, ended_at=clock.now(), results=ended)
         try:
-            await self._store.finish(live.view)
+            await self._store.finish(final)
         finally:
+            live.view = final
             for service in {op.service for op in plan.ops}:
                 self._world.act(service, None)
-            self._recent.appendleft(live.view)
+            self._recent.appendleft(final)
             self._release(live)
-            self._notices.operation(live.view)
+            self._notices.operation(final)

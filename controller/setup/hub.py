@@ -37,6 +37,7 @@ class HubDoor:
     def __init__(self, port: int):
         self.url = f"http://127.0.0.1:{port}"
         self._session = requests.Session()
+        self._session.headers["User-Agent"] = "heal7-up"
         self._session.trust_env = False  # a proxy never leads to this machine's own loopback
 
     def ready(self) -> bool:
