@@ -196,7 +196,7 @@ class Execution:
     async def _ready(self, op: PlannedOp) -> None:
         """Wait until the verdict is healthy. Raises Failure when it is anything final else."""
         startup = self._stack.services[op.service].probe.startup_s
-        deadline = clock.monotonic() + startup + 5
+        begun, deadline = clock.now(), clock.monotonic() + startup + 5
         while True:
             verdict = self._world.judge(op.service)
             if verdict.health is Health.HEALTHY:
@@ -207,11 +207,18 @@ class Execution:
             if verdict.health is Health.UNKNOWN:
                 raise EngineUnreachableError("waiting for the verdict")
             late = clock.monotonic() >= deadline
-            if verdict.health in (Health.UNHEALTHY, Health.HELD) or late:
+            bad = verdict.health is Health.UNHEALTHY and self._asked_since(op.service, begun)
+            if bad or verdict.health is Health.HELD or late:
                 raise Failure(text("fail.not_ready", why=verdict.reason), unhealthy=True)
             if self._cancelled.is_set():
                 raise Failure(text("result.cancelled"), unhealthy=True)
             await self._world.wait_change(1.0)
+
+    def _asked_since(self, service: str, moment: datetime) -> bool:
+        """False while all that is known are answers from before `moment`: a person may have mended
+        what was wrong then."""
+        history = self._world.history(service)
+        return history is None or history.last is None or history.last.at >= moment
 
     async def _finished(self, op: PlannedOp) -> None:
         """Wait for a one-shot's end. Raises Failure unless it exits with 0."""
