@@ -259,9 +259,18 @@ class World:
             response_ms=last.response_ms if last else None,
             cpu_percent=sample.cpu_percent if sample and running else None,
             memory_bytes=sample.usage.memory_bytes if sample and running else None,
-            port_open=last.port_open if last else (None if running else False),
+            port_open=_port_open(evidence, running),
             busy=activity.operation if activity else None,
         )
+
+
+def _port_open(evidence: Evidence, running: bool) -> bool | None:
+    """None where nobody looked: the engine is away, or the first probe is still out."""
+    if not evidence.engine_connected:
+        return None
+    if not running:
+        return False
+    return evidence.probes.last.port_open if evidence.probes and evidence.probes.last else None
 
 
 def _by_service(found: Iterable[ContainerObs]) -> dict[str, tuple[ContainerObs, ...]]:
