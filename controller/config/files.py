@@ -15,12 +15,16 @@ from pathlib import Path
 from controller.config.yaml12 import MAX_CHARS
 from controller.errors import ConfigError
 
+# One file may be read for each of very many services.
+MAX_TOTAL = 8 * 1024 * 1024
+
 
 class FileReader:
     """Reads text files and remembers what it read."""
 
     def __init__(self) -> None:
         self._read: dict[Path, bytes] = {}
+        self._total = 0
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -51,6 +55,12 @@ class FileReader:
         data = self._bytes(path, missing_ok)
         if data is None:
             return None
+        self._total += len(data)
+        if self._total > MAX_TOTAL:
+            raise ConfigError(
+                [f"{path}: with this file more than {MAX_TOTAL} bytes are read in all"],
+                remedy="name fewer or smaller files",
+            )
         self._read[Path(path)] = data
         try:
             return data.decode("utf-8-sig")

@@ -23,7 +23,7 @@ from controller.config.managed import (
     from_labels,
     managed_label,
 )
-from controller.config.node import Mark, Report, nearest
+from controller.config.node import Mark, Report
 from controller.config.settings import Settings
 from controller.config.settings_reader import SettingsFile, read_settings
 from controller.errors import ConfigError
@@ -176,9 +176,11 @@ def _check_named(
             continue
         disabled = known is not None and name in known.map()
         why = "is in a profile that is not enabled" if disabled else "is not in the compose files"
-        hint = nearest(name, services) + f": {', '.join(compiled.files)}"
         compiled.report.fault(
-            mark, f"orchestration.managed_services: {name!r} {why}{'' if disabled else hint}"
+            mark,
+            f"orchestration.managed_services: {name!r} {why}",
+            word="" if disabled else name,
+            known=services,
         )
     names = [service.name for service in found.settings.orchestration.managed_services]
     for at, name in enumerate(names):
@@ -212,7 +214,9 @@ def _check_workflows(found: SettingsFile, compiled: Compiled) -> None:
                 compiled.report.fault(
                     found.tree.where(*place, "service"),
                     f"workflows.{name}.steps[{at}].service: {step.service!r} is not in the compose "
-                    f"files{nearest(step.service, services)}",
+                    "files",
+                    word=step.service,
+                    known=services,
                 )
             if step.action is None and step.path is None:
                 compiled.report.fault(

@@ -6,7 +6,7 @@ makes new nodes and keeps their marks, so the last stage can name the line a per
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, TypeAlias
@@ -112,6 +112,7 @@ def plain(node: Node) -> Any:
 
 # Nobody mends more at once, and a hostile file could hold a fault in every byte.
 MAX_FAULTS = 100
+_MANY = 100
 
 
 @dataclass(slots=True)
@@ -120,14 +121,24 @@ class Report:
 
     faults: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    # While files are still to be merged, another one may bring a key that is missing here.
+    partial: bool = False
     _said: set[str] = field(default_factory=set)
 
-    def fault(self, mark: Mark, text: str) -> None:
-        """Something that stops the load; beyond a hundred only that there are more."""
+    def fault(self, mark: Mark, text: str, *, word: str = "", known: Collection[str] = ()) -> None:
+        """Something that stops the load; beyond a hundred only that there are more.
+
+        With `word`, what was found, the nearest of the `known` words is suggested.
+        """
         if len(self.faults) < MAX_FAULTS:
-            self._append(self.faults, f"{mark}: {text}")
+            self._append(self.faults, f"{mark}: {text}{nearest(word, known) if word else ''}")
         elif len(self.faults) == MAX_FAULTS:
             self.faults.append(f"{mark}: there are more faults from here on")
+
+    def missing(self, mark: Mark, text: str) -> None:
+        """A fault about a key that is not there, unless the tree is still a part of a whole."""
+        if not self.partial:
+            self.fault(mark, text)
 
     def warn(self, mark: Mark, text: str) -> None:
         """Something that is read and cannot be honoured, or disagrees."""
@@ -144,8 +155,13 @@ class Report:
             sentences.append(sentence)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Collection[str]) -> str:
     """` (did you mean "x"?)` for the known word closest to `word`, or an empty string."""
-    choices = {name.lower(): name for name in known}
+    word = word[:80]
+    likely = list(known)
+    if len(likely) > _MANY:
+        # Comparing is slow: of very many, only those that begin alike are looked at.
+        likely = [n for n in likely if n[:1] == word[:1] and abs(len(n) - len(word)) <= 3][:_MANY]
+    choices = {name.lower(): name for name in likely}
     found = get_close_matches(word.lower(), list(choices), n=1, cutoff=0.6)
     return f' (did you mean "{choices[found[0]]}"?)' if found else ""

@@ -174,7 +174,7 @@ class _Builder:
                 path += f"[{len(frame.value)}]"
             elif frame.key is not None:
                 path += f".{frame.key}" if path else frame.key
-        return path or "document"
+        return (path if len(path) <= 120 else path[:120] + "…") or "document"
 
     def _fail(self, mark: Mark, text: str) -> None:
         self.report.fault(mark, f"{self._path()}: {text}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from controller.config.compose.defaults import SHARED_NAMESPACES
-from controller.config.node import Node, Report, nearest
+from controller.config.node import Node, Report
 
 Service = Mapping[str, Any]
 
@@ -23,10 +23,10 @@ class _Check:
         self._tree = tree
         self._report = report
 
-    def fault(self, text: str, *path: str) -> None:
+    def fault(self, text: str, *path: str, word: str = "", known: Collection[str] = ()) -> None:
         mark = self._tree.where("services", self.name, *path)
         key = ".".join(("services", self.name, *path[:1]))
-        self._report.fault(mark, f"{key}: {text}")
+        self._report.fault(mark, f"{key}: {text}", word=word, known=known)
 
 
 def check_consistency(
@@ -67,7 +67,7 @@ def _networks(c: _Check) -> None:
     known = c.model.get("networks", {})
     for key in c.service.get("networks") or {}:
         if key not in known:
-            c.fault(f"the network {key!r} is not declared{nearest(key, known)}", "networks", key)
+            c.fault(f"the network {key!r} is not declared", "networks", key, word=key, known=known)
 
 
 def _volumes(c: _Check) -> None:
@@ -76,10 +76,11 @@ def _volumes(c: _Check) -> None:
         source = mount.get("source")
         if mount["type"] == "volume" and source and source not in known:
             c.fault(
-                f"the volume {source!r} is not declared{nearest(source, known)}; "
-                "add it under the top-level key volumes",
+                f"the volume {source!r} is not declared under the top-level key volumes",
                 "volumes",
                 source,
+                word=source,
+                known=known,
             )
 
 
@@ -99,7 +100,9 @@ def _files(c: _Check) -> None:
         for mount in c.service.get(kind, []):
             source = str(mount.get("source"))
             if source not in known:
-                c.fault(f"the {kind[:-1]} {source!r} is not declared{nearest(source, known)}", kind)
+                c.fault(
+                    f"the {kind[:-1]} {source!r} is not declared", kind, word=source, known=known
+                )
     for key in c.service.get("models") or {}:
         if key not in c.model.get("models", {}):
             c.fault(f"the model {key!r} is not declared", "models")
@@ -164,8 +167,8 @@ def _dependencies(c: _Check, disabled: Collection[str]) -> None:
                 *path,
             )
         else:
-            hint = nearest(name, c.model["services"])
-            c.fault(f"depends on {name!r}, which does not exist{hint}", *path)
+            services = c.model["services"]
+            c.fault(f"depends on {name!r}, which does not exist", *path, word=name, known=services)
 
 
 def _said_by(service: Service, name: str) -> tuple[str, ...]:
@@ -193,15 +196,24 @@ def _container_names(model: Mapping[str, Any], tree: Node, report: Report) -> No
         seen[container] = name
 
 
+# One cut often opens many cycles; after a few the rest is noise.
+_MAX_CYCLES = 10
+
+
 def _cycles(model: Mapping[str, Any], tree: Node, report: Report) -> None:
     services = model["services"]
     done: set[str] = set()
+    found = 0
     for start in services:
         for cycle in _cycles_from(start, services, done):
+            shown = cycle if len(cycle) <= 12 else [*cycle[:10], "…", cycle[-1]]
             report.fault(
                 tree.where("services", cycle[0], "depends_on", cycle[1]),
-                f"services.{cycle[0]}.depends_on: a dependency cycle: {' -> '.join(cycle)}",
+                f"services.{cycle[0]}.depends_on: a dependency cycle: {' -> '.join(shown)}",
             )
+            found += 1
+            if found == _MAX_CYCLES:
+                return
 
 
 def _cycles_from(

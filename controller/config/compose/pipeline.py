@@ -148,6 +148,7 @@ def _project_name(request: Request, trees: list[Node], env: Mapping[str, str]) -
 
 def _merge(trees: list[Node], env: Mapping[str, str], report: Report) -> Node:
     ready = []
+    report.partial = True
     for tree in trees:
         expanded = interpolate_tree(tree, env.get, report)
         check_structure(expanded, report)
@@ -158,6 +159,8 @@ def _merge(trees: list[Node], env: Mapping[str, str], report: Report) -> Node:
         ready.append(expanded)
     report.check()
     merged = merge_all(ready, report)
+    report.partial = False
+    check_structure(merged, report)
     report.check()
     return merged
 

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Mapping
 
-from controller.config.node import Node, Report, nearest, plain
+from controller.config.node import Node, Report, plain
 
 Check = Callable[[Node, str, Report], None]
 
@@ -78,8 +78,9 @@ def one_of(*words: str) -> Check:
         if node.value not in words:
             report.fault(
                 node.mark,
-                f"{path}: found {described(node)}; allowed: {', '.join(words)}"
-                + nearest(str(node.value), words),
+                f"{path}: found {described(node)}; allowed: {', '.join(words)}",
+                word=str(node.value),
+                known=words,
             )
 
     return by_kind(text=check)
@@ -213,12 +214,14 @@ def fields(
             if extensions and name.startswith("x-"):
                 continue
             if name not in known:
-                report.fault(child.mark, f"{prefix}{name[:80]}: unknown key{nearest(name, known)}")
+                report.fault(
+                    child.mark, f"{prefix}{name[:80]}: unknown key", word=name, known=known
+                )
             elif child.tag != "!reset":
                 known[name](child, f"{prefix}{name}", report)
         for name in required:
             if name not in node.map():
-                report.fault(node.mark, f"{path}: the key {name} is missing")
+                report.missing(node.mark, f"{path}: the key {name} is missing")
 
     return check
 

@@ -78,6 +78,20 @@ def test_dependencies_merge_over_both_syntaxes() -> None:
     }
 
 
+def test_a_key_that_must_be_there_may_come_from_another_file() -> None:
+    base = "services: {a: {image: i, depends_on: {b: {condition: service_healthy}}}, b: {image: i}}"
+    found = compile_texts(base, "services: {a: {depends_on: {b: {required: false}}}}")
+    assert found.model["services"]["a"]["depends_on"]["b"] == {
+        "condition": "service_healthy",
+        "required": False,
+    }
+
+
+def test_a_key_that_is_reset_away_is_missed() -> None:
+    body = "volumes: [{type: !reset bind, source: ./a, target: /b}]"
+    assert "services.web.volumes[0]: the key type is missing" in faults_of(web_text(body))[0]
+
+
 def test_three_files_merge_left_to_right() -> None:
     assert merged("user: a\nhostname: a", "user: b", "user: c") == merged("user: c\nhostname: a")
 
