@@ -28,4 +28,4 @@ suites=(tests)
 for suite in images/*/tests; do
   if compgen -G "$suite/test_*.py" >/dev/null; then suites+=("$suite"); fi
 done
-exec .venv/bin/python -m pytest --import-mode=importlib "${suites[@]}" "$@" </dev/null
+exec .venv/bin/python -m pytest "${suites[@]}" "$@" </dev/null
