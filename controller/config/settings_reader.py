@@ -49,7 +49,7 @@ def read_settings(text: str, file: str, env: Mapping[str, str], report: Report) 
     except ValidationError as error:
         for fault in error.errors(include_url=False):
             report.fault(_place(tree, fault["loc"]), _sentence(fault))
-        report.check(remedy=f"correct {file}; docs/configuration.md lists every key")
+        report.check(remedy=f"correct {file} at the lines named")
         raise ConfigError([str(error)]) from error
     return SettingsFile(settings, tree)
 
