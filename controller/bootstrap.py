@@ -16,6 +16,7 @@ from controller import __version__, clock
 from controller.api import docs, events, hub, problems
 from controller.api.guard import Guard
 from controller.api.orchestration import Orchestration
+from controller.api.receipt import PromptProtocol
 from controller.config.load import HubConfig, load
 from controller.config.settings import ServerSettings
 from controller.dashboard import routes as dashboard
@@ -172,6 +173,7 @@ def serve(
         "access_log": False,
         "server_header": False,
         "proxy_headers": False,
+        "http": PromptProtocol,
         "ws": "none",
         "timeout_graceful_shutdown": _DRAIN_S,
     }
