@@ -28,7 +28,7 @@ class Witness:
         found = []
         for container in self.api.containers.list(all=True, filters=_of(project), sparse=True):
             with contextlib.suppress(NotFound):
-                found.append(self.api.api.inspect_container(container.id))
+                found.append(self.api.api.inspect_container(str(container.id)))
         return sorted(found, key=lambda raw: str(raw["Name"]))
 
     def one(self, project: str, service: str) -> Json:
@@ -74,7 +74,8 @@ class Witness:
         """Run a shell script as root in the service's container; its output."""
         container = self.api.containers.get(self.one(project, service)["Id"])
         code, output = container.exec_run(["sh", "-c", script], user="0:0")
-        text = bytes(output).decode()
+        assert isinstance(output, bytes)
+        text = output.decode()
         assert code == 0, text
         return text
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import TypeVar
+
+from controller.clock import monotonic
 
 T = TypeVar("T")
 
 _never = threading.Event()
 
 
-def eventually(look: Callable[[], T], timeout: float = 20.0, what: str = "") -> T:
+def eventually(look: Callable[[], T | None], timeout: float = 20.0, what: str = "") -> T:
     """The first true answer of `look`, asked every 50 ms for `timeout` seconds.
 
     An AssertionError or OSError of `look` counts as "not yet". Raises AssertionError with the last
     answer when the time is over.
     """
-    deadline = time.monotonic() + timeout
+    deadline = monotonic() + timeout
     last: object = None
     while True:
         try:
@@ -29,7 +30,7 @@ def eventually(look: Callable[[], T], timeout: float = 20.0, what: str = "") -> 
             if answer:
                 return answer
             last = answer
-        if time.monotonic() >= deadline:
+        if monotonic() >= deadline:
             raise AssertionError(f"not within {timeout} s: {what or look}; last: {last!r}")
         pause(0.05)
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.conftest import MakeHub, MakeStack, Ports
 from tests.integration.it_engine import Witness
-from tests.integration.it_hub import HubClient, HubProcess
+from tests.integration.it_hub import HubClient, HubProcess, Json
 from tests.integration.it_stack import Stack, after, serving
 from tests.integration.it_wait import eventually
 
@@ -187,7 +187,7 @@ def test_a_second_request_for_a_busy_service_is_refused_with_the_way_on(chain: C
     assert {step["status"] for step in ended["steps"]} == {"done"}
 
 
-def _ended(operation: dict[str, object]) -> dict[str, object] | None:
+def _ended(operation: Json) -> Json | None:
     return operation if operation["status"] != "running" else None
 
 
