@@ -80,7 +80,9 @@ def convergence(
         and begun.get(name) is OperationKind.STOP
         and _runs(containers.get(name))
     ]
-    ordered = with_dependencies(stack, run)
+    # What a person stopped stays stopped, even where something that runs would need it.
+    stopped = {name for name, wish in declared.items() if wish.state is Desired.STOPPED}
+    ordered = tuple(n for n in with_dependencies(stack, run) if n not in stopped)
     causes = dict.fromkeys(ordered, text("cause.converge"))
     causes |= dict.fromkeys(stop, text("cause.finish"))
     restart = {n: w.restart_of for n, w in declared.items() if w.restart_of and n in ordered}

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from textwrap import dedent
 
-from controller.model.observation import ContainerObs, Observation, State
-from controller.model.spec import StackSpec
-from controller.model.view import Desired, OperationKind, Wish
-from controller.orchestrator import goals
-from controller.orchestrator.plan import Plan
-from controller.orchestrator.reconcile import reconcile
 from core_builders import (
     BORN,
     CHAIN,
@@ -21,6 +15,13 @@ from core_builders import (
     service,
     stack,
 )
+
+from controller.model.observation import ContainerObs, Observation, State
+from controller.model.spec import StackSpec
+from controller.model.view import Desired, OperationKind, Wish
+from controller.orchestrator import goals
+from controller.orchestrator.plan import Plan
+from controller.orchestrator.reconcile import reconcile
 
 START, STOP, RESTART = OperationKind.START, OperationKind.STOP, OperationKind.RESTART
 ONE = stack(service("web"))
