@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from controller.model.text import Text, text
 from controller.model.view import OperationStatus, ServiceResult, StepView
-from controller.orchestrator.outcome import Outcome, Status
+from controller.orchestrator.outcome import Outcome, Status, passes
 from controller.orchestrator.plan import Op, Plan, PlannedOp
 
 _SETTLED = {
@@ -64,7 +64,8 @@ def _skipped(
     plan: Plan, op: PlannedOp, outcomes: Mapping[int, Outcome], took: int
 ) -> ServiceResult:
     by_id = {o.id: o for o in plan.ops}
-    blamed = next((by_id[i] for i in op.after if outcomes[i].status is not Status.DONE), None)
+    stopped_by = (e.id for e in op.edges if not passes(outcomes[e.id], e.tolerance))
+    blamed = next((by_id[i] for i in stopped_by), None)
     why = outcomes[op.id].cause
     if blamed is None or blamed.service == op.service:
         return ServiceResult("blocked", why or text("result.cancelled"), took)
