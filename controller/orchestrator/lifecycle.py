@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from controller import clock
 from controller.engine.pool import EnginePool
-from controller.errors import ConflictError, HubError, NotFoundError, UnknownServiceError
+from controller.errors import ConflictError, NotFoundError, UnknownServiceError
 from controller.model.text import text
 from controller.model.view import (
     Health,
@@ -116,7 +116,8 @@ class Lifecycle:
             wishes = goals.wishes_of(goal)
             cause = text(f"cause.{kind}_all" if name is None else f"cause.{kind}")
             await self._store.begin(Stored(live.view, wishes, cause.key))
-        except HubError:
+        except BaseException:
+            # A cancelled or broken request too must not keep its services reserved for ever.
             self._release(live)
             raise
         # First busy, then wanted: nobody must read "should run, but does not" in between.
