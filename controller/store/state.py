@@ -95,7 +95,7 @@ class StateStore:
             )
             c.executemany(
                 "UPDATE desired SET restart_of = NULL WHERE service = ?",
-                [(name,) for name in operation.targets],
+                [(name,) for name in {*operation.targets, *operation.results}],
             )
 
         await self._db.write(work)
