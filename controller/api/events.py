@@ -18,6 +18,7 @@ from controller.model.view import OperationView, ServiceView
 from controller.telemetry.bus import Bus
 
 _HEARTBEAT_S = 15.0
+_MAX_DIGITS = 18
 
 
 class BusNotices:
@@ -60,14 +61,18 @@ def router(bus: Bus) -> APIRouter:
     async def events(
         request: Request, last_event_id: Annotated[str | None, Header()] = None
     ) -> StreamingResponse:
-        after = int(last_event_id) if last_event_id and last_event_id.isdigit() else None
         return StreamingResponse(
-            _stream(bus, after, language_of(request)),
+            _stream(bus, _event_id(last_event_id), language_of(request)),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
     return routes
+
+
+def _event_id(sent: str | None) -> int | None:
+    """The id a client resumes from; whatever we never gave out is as good as none."""
+    return int(sent) if sent and sent.isdecimal() and len(sent) <= _MAX_DIGITS else None
 
 
 async def _stream(bus: Bus, after: int | None, language: str) -> AsyncIterator[str]:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from controller.api.problems import problem
 
 MAX_BODY_BYTES = 1_000_000
+_MAX_DIGITS = 18
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -69,7 +70,9 @@ class Guard:
             await self._refuse(scope, receive, send, 403, "Refused", why)
             return
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        # Digits beyond ASCII and numbers beyond int's own limit are not lengths either.
+        small = length.isdecimal() and len(length) <= _MAX_DIGITS
+        if not small or int(length) > MAX_BODY_BYTES:
             detail = f"A body may have {MAX_BODY_BYTES} bytes at most."
             await self._refuse(scope, receive, send, 413, "Too large", detail)
             return

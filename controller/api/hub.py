@@ -42,11 +42,21 @@ def router(world: World, checker: Checker, version: str, digest: str) -> APIRout
             }
         )
 
-    @routes.get("/livez", response_model=Checks, responses={503: {"model": Checks}})
+    @routes.get(
+        "/livez",
+        response_model=Checks,
+        responses={503: {"model": Checks, "description": "A loop of the hub ended"}},
+        summary="Whether the hub's own loops run",
+    )
     async def livez(verbose: Verbose = False) -> Response:
         return _checks(checker.live(), verbose)
 
-    @routes.get("/readyz", response_model=Checks, responses={503: {"model": Checks}})
+    @routes.get(
+        "/readyz",
+        response_model=Checks,
+        responses={503: {"model": Checks, "description": "The store or the engine is not there"}},
+        summary="Whether the hub can do its work now",
+    )
     async def readyz(verbose: Verbose = False) -> Response:
         return _checks(checker.ready(), verbose)
 
