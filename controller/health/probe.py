@@ -73,6 +73,9 @@ async def ask(
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError):
         # The engine's port proxy accepts for a container that does not listen yet, then drops.
         return ProbeResult(now, False, text("probe.dropped", port=target.port), port_open=False)
+    except OSError:
+        # No route, no such network: an answer about the address, not an error of the prober.
+        return ProbeResult(now, False, text("probe.no_address"), port_open=False)
     except (aiohttp.ClientResponseError, aiohttp.ClientPayloadError):
         return ProbeResult(now, False, text("probe.garbled", port=target.port), port_open=True)
 
