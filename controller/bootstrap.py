@@ -23,6 +23,7 @@ from controller.dashboard import routes as dashboard
 from controller.engine.client import DockerEngine
 from controller.engine.pool import EnginePool
 from controller.errors import ConfigError
+from controller.i18n import catalogue
 from controller.model.view import OperationView, StackView
 from controller.orchestrator.lifecycle import Lifecycle
 from controller.orchestrator.loop import Loop
@@ -46,6 +47,8 @@ class Hub:
     version = __version__
 
     def __init__(self, config: HubConfig, state_dir: Path):
+        # Read before anyone waits for an answer, and refused now where it is broken.
+        catalogue()
         self.config = config
         self.bus = Bus(int(clock.now().timestamp() * 1000))
         notices = events.BusNotices(self.bus)
