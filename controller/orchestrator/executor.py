@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from controller import clock
 from controller.engine.mapping import BadCommandError, ImageMissingError, PortTakenError
