@@ -22,7 +22,7 @@ from controller.errors import (
 )
 from controller.health.verdict import exit_sentence
 from controller.model.observation import ContainerObs, State
-from controller.model.spec import ContainerSpec, ServiceSpec, StackSpec
+from controller.model.spec import ContainerSpec, Mount, StackSpec
 from controller.model.text import Text, text
 from controller.model.view import Health, Verdict
 from controller.orchestrator.outcome import Outcome, Status, passes
@@ -169,7 +169,7 @@ class Execution:
         return found
 
     async def _create(self, op: PlannedOp) -> None:
-        spec = _named(self._stack.services[op.service], op.subject)
+        spec = _as_planned(self._stack.services[op.service].container, op)
         try:
             made = await self._pool.command(self._pool.engine.create, spec)
         except EngineConflictError:
@@ -262,5 +262,16 @@ class Execution:
         return text("fail.engine", detail=error.detail)
 
 
-def _named(spec: ServiceSpec, name: str) -> ContainerSpec:
-    return replace(spec.container, name=name)
+def _as_planned(spec: ContainerSpec, op: PlannedOp) -> ContainerSpec:
+    """The declared container under the planned name, with the volumes it takes over wherever the
+    declaration puts nothing else."""
+    kept = dict(op.volumes)
+    mounts = [
+        replace(m, source=kept[m.target])
+        if m.type == "volume" and not m.source and m.target in kept
+        else m
+        for m in spec.mounts
+    ]
+    taken = {m.target for m in mounts} | {target for target, _ in spec.tmpfs}
+    mounts += [Mount("volume", t, source) for t, source in kept.items() if t not in taken]
+    return replace(spec, name=op.subject, mounts=tuple(mounts))

@@ -53,7 +53,8 @@ class Edge:
 @dataclass(frozen=True, slots=True)
 class PlannedOp:
     """One operation. `subject` is the name of the container, network or volume it is about;
-    `container_id` the container to act on where it exists already."""
+    `container_id` the container to act on where it exists already; `volumes` the anonymous ones
+    (target, engine's name) that a replacement takes over."""
 
     id: int
     op: Op
@@ -62,6 +63,7 @@ class PlannedOp:
     subject: str
     edges: tuple[Edge, ...] = ()
     container_id: str | None = None
+    volumes: tuple[tuple[str, str], ...] = ()
 
     @property
     def after(self) -> tuple[int, ...]:

@@ -132,10 +132,13 @@ class _Planner:
         subject: str,
         edges: tuple[Edge | None, ...] = (),
         container_id: str | None = None,
+        volumes: tuple[tuple[str, str], ...] = (),
     ) -> Edge:
         number = len(self._ops) + 1
         kept = tuple(edge for edge in edges if edge is not None)
-        self._ops.append(PlannedOp(number, op, service, cause, subject, kept, container_id))
+        self._ops.append(
+            PlannedOp(number, op, service, cause, subject, kept, container_id, volumes)
+        )
         return Edge(number)
 
     def _prepare(self, name: str) -> Edge | None:
@@ -151,7 +154,7 @@ class _Planner:
         why = self._replaces(name, found)
         if why is None:
             return None
-        return self._create(spec, f"{found.id[:12]}_{main}", why, *removed)
+        return self._create(spec, f"{found.id[:12]}_{main}", why, *removed, old=found)
 
     def _finish_replacement(self, spec: ServiceSpec, found: ContainerObs) -> Edge | None:
         main = spec.container.name
@@ -160,7 +163,7 @@ class _Planner:
             cause = text("cause.interrupted_replacement")
             return self._add(Op.RENAME, spec.name, cause, main, container_id=found.id)
         gone = self._add(Op.REMOVE, spec.name, why, found.name, container_id=found.id)
-        return self._create(spec, main, why, gone)
+        return self._create(spec, main, why, gone, old=found)
 
     def _remove_leftovers(self, name: str, found: ContainerObs | None) -> list[Edge]:
         """Whoever creates under a leftover's name must wait until it is free."""
@@ -171,9 +174,17 @@ class _Planner:
             if other is not found and other.is_replacement and other.state is State.CREATED
         ]
 
-    def _create(self, spec: ServiceSpec, subject: str, cause: Text, *after: Edge) -> Edge:
-        edges = [*after, *self._networks(spec), *self._volumes(spec)]
-        return self._add(Op.CREATE, spec.name, cause, subject, tuple(edges))
+    def _create(
+        self,
+        spec: ServiceSpec,
+        subject: str,
+        cause: Text,
+        *after: Edge,
+        old: ContainerObs | None = None,
+    ) -> Edge:
+        edges = (*after, *self._networks(spec), *self._volumes(spec))
+        kept = old.anonymous_volumes if old else ()
+        return self._add(Op.CREATE, spec.name, cause, subject, edges, volumes=kept)
 
     def _networks(self, spec: ServiceSpec) -> list[Edge]:
         wanted = {n.network for n in spec.container.networks} - self._seen.networks
