@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from controller.config.settings import ServerSettings
 from controller.dashboard import routes as dashboard
 from controller.engine.client import DockerEngine
 from controller.engine.pool import EnginePool
-from controller.errors import ConfigError
+from controller.errors import ConfigError, ListenError
 from controller.i18n import catalogue
 from controller.model.view import OperationView, StackView
 from controller.orchestrator.lifecycle import Lifecycle
@@ -165,7 +167,10 @@ def app_from_environment() -> FastAPI:
 def serve(
     config_path: Path, state_dir: Path, host: str | None, port: int | None, reload: bool
 ) -> None:
-    """Run the hub until it is told to stop. Raises ConfigError; exits with 1 if a task died."""
+    """Run the hub until it is told to stop; exits with 1 if a task died.
+
+    Raises ConfigError, and ListenError where the port is taken.
+    """
     logs.configure()
     config = load(config_path, os.environ)
     settings = _listening(config.settings.server, host, port)
@@ -188,9 +193,11 @@ def serve(
         return
     for warning in config.stack.warnings:
         log.warning("%s", warning)
-    running = Hub(config, state_dir)
-    server = _Server(uvicorn.Config(create_app(running), **options), running)  # type: ignore[arg-type]
-    server.run()
+    # Before anything of the state is touched: it may be another hub's that listens here.
+    with _listener(settings) as listener:
+        running = Hub(config, state_dir)
+        server = _Server(uvicorn.Config(create_app(running), **options), running)  # type: ignore[arg-type]
+        server.run(sockets=[listener])
     if running.died:
         raise SystemExit(1)
 
@@ -201,3 +208,18 @@ def _listening(configured: ServerSettings, host: str | None, port: int | None) -
         return ServerSettings.model_validate(chosen)
     except ValueError as error:
         raise ConfigError([f"--host {chosen['host']} --port {chosen['port']}: {error}"]) from error
+
+
+def _listener(settings: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        where = f"port {settings.port} of {settings.host}"
+        if error.errno != errno.EADDRINUSE:
+            raise ListenError(f"{where}: {error.strerror}") from error
+        raise ListenError(
+            f"{where} is already in use, perhaps by another hub",
+            remedy=f"See who answers there with `heal7 --hub http://{settings.host}:{settings.port}"
+            " ps`, end it, or choose another port with --port.",
+        ) from error

@@ -60,6 +60,13 @@ class RefusedError(HubError):
     title = "Refused"
 
 
+class ListenError(HubError):
+    """The hub's own address is taken or not there."""
+
+    type = "urn:heal7:problem:listen"
+    title = "The hub cannot listen"
+
+
 class SetupError(HubError):
     """`heal7 up` cannot go on; the remedy says what a person must do."""
 
