@@ -56,6 +56,7 @@ class Hub:
         notices = events.BusNotices(self.bus)
         self._died: str | None = None
         self._ready = False
+        self._loop: Loop | None = None
         self._pool = EnginePool(DockerEngine())
         self._database = Database(state_dir / "hub.sqlite3")
         self._store = StateStore(self._database)
@@ -66,12 +67,13 @@ class Hub:
     async def start(self) -> None:
         """Open the store, remember, and start the root loops."""
         await self._database.open()
-        interrupted = await self._store.interrupt_running(clock.now())
+        interrupted = await self._store.unfinished()
         for operation in interrupted:
             log.warning("%s %s was interrupted", operation.kind, operation.id)
         self.world.wish(await self._store.wishes())
         await self.lifecycle.load()
-        Loop(self.world, self._pool, self.lifecycle, interrupted).start(self._tasks)
+        self._loop = Loop(self.world, self._pool, self.lifecycle, interrupted)
+        self._loop.start(self._tasks)
         self._ready = True
 
     async def stop(self) -> None:
@@ -105,6 +107,7 @@ class Hub:
             **self.live(),
             "store": "ok" if self._ready else "not open yet",
             "engine": "ok" if self.world.connected else "does not answer",
+            "convergence": "ok" if self._loop and self._loop.converged else "not begun yet",
         }
 
     def _task_died(self, name: str) -> None:

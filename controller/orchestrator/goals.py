@@ -76,9 +76,7 @@ def convergence(
     stop = [
         name
         for name, wish in declared.items()
-        if wish.state is Desired.STOPPED
-        and begun.get(name) is OperationKind.STOP
-        and _runs(containers.get(name))
+        if wish.state is Desired.STOPPED and name in begun and _runs(containers.get(name))
     ]
     # What a person stopped stays stopped, even where something that runs would need it.
     stopped = {name for name, wish in declared.items() if wish.state is Desired.STOPPED}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from controller import clock
@@ -65,8 +65,12 @@ class Lifecycle:
         self._recent: deque[OperationView] = deque(maxlen=_RECENT)
 
     async def load(self) -> None:
-        """Fill the list of recent operations from the store."""
-        self._recent.extend(await self._store.operations(_RECENT))
+        """Fill the list of recent operations from the store; what still runs there was a dead
+        hub's."""
+        for view in await self._store.operations(_RECENT):
+            dead = view.status is OperationStatus.RUNNING
+            interrupted = replace(view, status=OperationStatus.INTERRUPTED, ended_at=clock.now())
+            self._recent.append(interrupted if dead else view)
 
     def recent(self) -> Sequence[OperationView]:
         """Newest first, those under way included."""
@@ -125,8 +129,12 @@ class Lifecycle:
         self._world.wish(wishes)
         return live.view
 
-    async def converge(self, interrupted: Iterable[OperationView]) -> OperationView | None:
-        """Bring about what people wanted and what dead operations owe; None if nothing is."""
+    async def converge(self, interrupted: Sequence[OperationView]) -> bool:
+        """Begin to bring about what people wanted and what dead operations owe.
+
+        False while a person's operation is in the way: nothing was begun, and it is to be tried
+        again. Raises EngineUnreachableError, StoreError.
+        """
         seen = await self._world.survey()
         containers = {name: seen.of(name) for name in self._stack.services}
         adopted = goals.adoptable(self._stack, self._world.wishes, containers)
@@ -134,16 +142,23 @@ class Lifecycle:
             await self._store.adopt(adopted, clock.now())
             self._world.wish(adopted)
         goal = goals.convergence(self._stack, self._world.wishes, interrupted, containers)
+        owed = tuple(operation.id for operation in interrupted)
         if not goal.run and not goal.stop:
-            return None
+            await self._store.interrupt(owed, clock.now())
+            return True
         involved = frozenset((*goal.run, *goal.stop))
         if self._conflicts(involved):
-            return None
+            return False
         targets = tuple(dict.fromkeys((*goal.run, *goal.stop)))
         live = self._reserve(OperationKind.CONVERGE, targets, involved, "hub")
-        await self._store.begin(Stored(live.view, {}, "cause.converge"))
-        self._launch(live, self._reconcile(goal))
-        return live.view
+        try:
+            plan = self._reconcile(goal)
+            await self._store.begin(Stored(live.view, {}, "cause.converge", owed))
+        except BaseException:
+            self._release(live)
+            raise
+        self._launch(live, plan)
+        return True
 
     async def wait(self, operation_id: str) -> OperationView:
         """Wait for an operation's end."""

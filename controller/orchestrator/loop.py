@@ -45,6 +45,11 @@ class Loop:
         self._converged = False
         self.queue = WakeQueue()
 
+    @property
+    def converged(self) -> bool:
+        """True once everything owed from before is done or under way."""
+        return self._converged
+
     def start(self, tasks: Tasks) -> None:
         tasks.guard("follow engine events", self._follow())
         tasks.guard("observe", self._observe())
@@ -56,8 +61,7 @@ class Loop:
         try:
             await self._world.look(services)
             if not self._converged:
-                await self._lifecycle.converge(self._interrupted)
-                self._converged = True
+                self._converged = await self._lifecycle.converge(self._interrupted)
         except EngineUnreachableError as error:
             log.warning("the engine does not answer: %s", error.detail)
         except EngineError as error:

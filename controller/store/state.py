@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,11 +31,13 @@ _KEEP_AUDIT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An operation as the table has it, with the wishes it writes."""
+    """An operation as the table has it, with the wishes it writes. It takes over what the
+    operations in `supersedes` (ids) left undone."""
 
     operation: OperationView
     wishes: Mapping[str, Wish]
     cause: str
+    supersedes: tuple[str, ...] = ()
 
 
 class StateStore:
@@ -71,6 +73,7 @@ class StateStore:
                     operation.requested_by,
                 ),
             )
+            _interrupt(c, stored.supersedes, operation.requested_at)
             _audit(c, operation, stored.cause)
             _prune(c)
 
@@ -116,19 +119,20 @@ class StateStore:
 
         return await self._db.read(work)
 
-    async def interrupt_running(self, now: datetime) -> list[OperationView]:
-        """Mark what a dead hub left unfinished as interrupted; returns those operations."""
+    async def unfinished(self) -> list[OperationView]:
+        """What a dead hub left running, oldest first. It stays so in the table until another
+        operation supersedes it: a hub that dies before that leaves it to its own successor."""
 
         def work(c: sqlite3.Connection) -> list[OperationView]:
-            rows = c.execute("SELECT * FROM operation WHERE status = 'running'").fetchall()
-            c.execute(
-                "UPDATE operation SET status = 'interrupted', ended_at = ?"
-                " WHERE status = 'running'",
-                (rfc3339(now),),
-            )
-            return [_operation(r) for r in rows]
+            sql = "SELECT * FROM operation WHERE status = 'running' ORDER BY requested_at, id"
+            return [_operation(r) for r in c.execute(sql)]
 
-        return await self._db.write(work)
+        return await self._db.read(work)
+
+    async def interrupt(self, operations: Iterable[str], now: datetime) -> None:
+        """Mark these as interrupted: nothing of them is owed any more."""
+        ids = tuple(operations)
+        await self._db.write(lambda c: _interrupt(c, ids, now))
 
 
 def _write_wishes(
@@ -140,6 +144,13 @@ def _write_wishes(
         " restart_of = excluded.restart_of, changed_at = excluded.changed_at,"
         " changed_by = excluded.changed_by",
         [(n, w.state, w.restart_of, rfc3339(at), who) for n, w in wishes.items()],
+    )
+
+
+def _interrupt(c: sqlite3.Connection, operations: Sequence[str], at: datetime) -> None:
+    c.executemany(
+        "UPDATE operation SET status = 'interrupted', ended_at = ? WHERE id = ?",
+        [(rfc3339(at), operation) for operation in operations],
     )
 
 
