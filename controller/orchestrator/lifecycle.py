@@ -63,6 +63,8 @@ class Lifecycle:
         self._tasks = tasks
         self._live: dict[str, _Live] = {}
         self._recent: deque[OperationView] = deque(maxlen=_RECENT)
+        self.preempted = False
+        """True when a person's request ended convergence early: the rest of it is still owed."""
 
     async def load(self) -> None:
         """Fill the list of recent operations from the store; what still runs there was a dead
@@ -145,6 +147,7 @@ class Lifecycle:
         owed = tuple(operation.id for operation in interrupted)
         if not goal.run and not goal.stop:
             await self._store.interrupt(owed, clock.now())
+            self.preempted = False
             return True
         involved = frozenset((*goal.run, *goal.stop))
         if self._conflicts(involved):
@@ -157,6 +160,7 @@ class Lifecycle:
         except BaseException:
             self._release(live)
             raise
+        self.preempted = False
         self._launch(live, plan)
         return True
 
@@ -196,6 +200,7 @@ class Lifecycle:
                 )
             if live.execution:
                 live.execution.cancel()
+                self.preempted = True
             await live.done.wait()
 
     def _reserve(

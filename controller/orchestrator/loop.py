@@ -60,7 +60,7 @@ class Loop:
         """One pass over the woken services (None: all). The first that succeeds converges."""
         try:
             await self._world.look(services)
-            if not self._converged:
+            if not self._converged or self._lifecycle.preempted:
                 self._converged = await self._lifecycle.converge(self._interrupted)
         except EngineUnreachableError as error:
             log.warning("the engine does not answer: %s", error.detail)
