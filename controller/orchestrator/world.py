@@ -54,6 +54,8 @@ class World:
         self._one_shots = one_shots(stack)
         self._seen = Observation(clock.now())
         self._known = False
+        self._asked = 0
+        self._answered: dict[str, int] = {}
         self._connected = False
         self._connected_since = clock.now()
         self._notes: dict[str, tuple[str, Verdict]] = {}
@@ -79,14 +81,16 @@ class World:
         engine, project = self._pool.engine, self.stack.project
         try:
             if services is None:
-                found = await self._pool.look(engine.list_containers, project)
-                self._seen = replace(self._seen, containers=_by_service(found))
+                question = self._question()
+                found = _by_service(await self._pool.look(engine.list_containers, project))
+                gone = dict.fromkeys(self._seen.containers, ())
+                self._learn({**gone, **found}, question)
                 self._known = True
             else:
                 for service in services:
-                    found = await self._pool.look(engine.list_containers, project, service)
-                    containers = {**self._seen.containers, service: tuple(found)}
-                    self._seen = replace(self._seen, containers=containers)
+                    question = self._question()
+                    listed = await self._pool.look(engine.list_containers, project, service)
+                    self._learn({service: tuple(listed)}, question)
         except EngineUnreachableError:
             self.set_connected(False)
             raise
@@ -94,6 +98,17 @@ class World:
         self.set_connected(True)
         for service in self.stack.services if services is None else services:
             self._refresh(service)
+
+    def _question(self) -> int:
+        self._asked += 1
+        return self._asked
+
+    def _learn(self, found: Mapping[str, tuple[ContainerObs, ...]], question: int) -> None:
+        """Take over an answer, except where a question asked later was answered already: a full
+        pass takes long, and what it saw first may be old when it ends."""
+        newer = {s: c for s, c in found.items() if self._answered.get(s, 0) < question}
+        self._answered |= dict.fromkeys(newer, question)
+        self._seen = replace(self._seen, containers={**self._seen.containers, **newer})
 
     async def survey(self) -> Observation:
         """A full look with networks, volumes and images: what a plan is made from."""
