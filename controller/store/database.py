@@ -40,7 +40,8 @@ class Database:
 
     async def close(self) -> None:
         await self._run(self._close)
-        self._thread.shutdown()
+        # Its last work is over; joining the thread would block the event loop.
+        self._thread.shutdown(wait=False)
 
     async def _run(self, work: Callable[[], T]) -> T:
         try:
