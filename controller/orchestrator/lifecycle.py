@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from controller import clock
@@ -65,6 +65,8 @@ class Lifecycle:
         self._recent: deque[OperationView] = deque(maxlen=_RECENT)
         self.preempted = False
         """True when a person's request ended convergence early: the rest of it is still owed."""
+        self.on_owed: Callable[[], None] = _nobody
+        """Called when what is still owed may be tried again."""
 
     async def load(self) -> None:
         """Fill the list of recent operations from the store; what still runs there was a dead
@@ -227,6 +229,8 @@ class Lifecycle:
     def _release(self, live: _Live) -> None:
         self._live.pop(live.view.id, None)
         live.done.set()
+        if self.preempted:
+            self.on_owed()
 
     def _launch(self, live: _Live, plan: Plan) -> None:
         outcomes: dict[int, Outcome] = {}
@@ -266,3 +270,7 @@ class Lifecycle:
             self._recent.appendleft(final)
             self._release(live)
             self._notices.operation(final)
+
+
+def _nobody() -> None:
+    """Until a loop runs there is nobody to tell."""

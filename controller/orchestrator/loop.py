@@ -44,6 +44,7 @@ class Loop:
         self._interrupted = interrupted
         self._converged = False
         self.queue = WakeQueue()
+        lifecycle.on_owed = self.queue.wake_all
 
     @property
     def converged(self) -> bool:
