@@ -13,12 +13,15 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
+from controller import __version__
 from controller.cli import sse
 from controller.cli.errors import HubUnreachable, ProblemAnswer, UsageFault
 
 CONNECT_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 30.0
 STREAM_SILENCE_S = 60.0
+# A product and its version: without one the hub could not tell the kind of client.
+AGENT = f"heal7/{__version__}"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 Json = dict[str, Any]
@@ -33,7 +36,7 @@ class HubClient:
         self._session = requests.Session()
         # A proxy from the environment can reach the internet, never this machine's loopback.
         self._session.trust_env = host not in LOOPBACK
-        self._session.headers.update({"Accept-Language": language, "User-Agent": "heal7-cli"})
+        self._session.headers.update({"Accept-Language": language, "User-Agent": AGENT})
 
     def get(self, path: str, *, timeout_s: float = READ_TIMEOUT_S) -> Json:
         """The JSON object at `path`. Raises HubUnreachable or ProblemAnswer."""

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import requests
 
-from controller import clock
+from controller import __version__, clock
 from controller.engine.client import DockerEngine
 from controller.engine.images import Say
 from controller.errors import ConflictError, EngineNotFoundError, SetupError
@@ -37,7 +37,7 @@ class HubDoor:
     def __init__(self, port: int):
         self.url = f"http://127.0.0.1:{port}"
         self._session = requests.Session()
-        self._session.headers["User-Agent"] = "heal7-up"
+        self._session.headers["User-Agent"] = f"heal7-up/{__version__}"
         self._session.trust_env = False  # a proxy never leads to this machine's own loopback
 
     def ready(self) -> bool:
