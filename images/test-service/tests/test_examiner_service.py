@@ -15,6 +15,7 @@ from examiner.app import service
 from heal7_contract.testing import client
 
 DATA = Path(__file__).parent / "data"
+TERMS = Path(__file__).parents[2] / "crawling-service" / "demo_site" / "terms"
 CHART = json.loads((DATA / "charts.json").read_text("utf-8"))["charts"][0]["result"]
 ROW = re.compile("<tr>" + "<td>([^<]*)</td>" * 4 + "</tr>")
 
@@ -27,7 +28,7 @@ async def http(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
 
 def records(page: str) -> list[dict[str, Any]]:
     """A page's table in the shape of crawling-service's records."""
-    rows = ROW.findall((DATA / page).read_text("utf-8"))
+    rows = ROW.findall((TERMS / page).read_text("utf-8"))
     names = ("절기", "한자", "날짜", "시각")
     source = f"http://demo-site:8080/terms/{page}"
     return [
