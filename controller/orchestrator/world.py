@@ -111,8 +111,16 @@ class World:
         self._seen = replace(self._seen, containers={**self._seen.containers, **newer})
 
     async def survey(self) -> Observation:
-        """A full look with networks, volumes and images: what a plan is made from."""
+        """A full look with networks, volumes and images: what a plan is made from.
+
+        Raises EngineUnreachableError, after 2 s where the engine takes questions and is silent.
+        """
         engine = self._pool.engine
+        try:
+            await self._pool.look(engine.ping)
+        except EngineUnreachableError:
+            self.set_connected(False)
+            raise
         references = {spec.container.image for spec in self.stack.services.values()}
         networks, volumes, images, _ = await asyncio.gather(
             self._pool.look(engine.networks),

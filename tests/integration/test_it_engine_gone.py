@@ -78,6 +78,9 @@ def test_an_engine_that_hangs_delays_no_answer(scene: Scene) -> None:
         scene.client.services()
     assert monotonic() - begun < 5
     eventually(lambda: scene.healths() == {"unknown"}, 20)
+    begun = monotonic()
+    assert scene.client.post("/orchestration/stop-all").status_code == 503
+    assert monotonic() - begun < 10
     assert scene.engine() == "unreachable"
     scene.proxy.flow()
     eventually(lambda: scene.healths() == {"healthy"}, 20)
