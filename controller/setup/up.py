@@ -26,7 +26,7 @@ from controller.engine.images import Images
 from controller.errors import SetupError
 from controller.model.spec import StackSpec
 from controller.setup import engine as engine_setup
-from controller.setup import hub, report, system
+from controller.setup import hub, hub_view, report, system
 from controller.setup.images import (
     CHECKOUT,
     HUB,
@@ -41,7 +41,6 @@ from controller.setup.wheels import WheelStore
 
 _THREADS = 24
 _BEAT_S = 0.15
-_OVERRIDE = "HEAL7__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +82,7 @@ def up(config: Path, *, console: Console, checkout: Path = CHECKOUT) -> bool:
     """
     config = config.resolve()
     loaded = load(config, os.environ)
+    hub_view.check(config, loaded, os.environ)
     declared = hub_stack(checkout, config, loaded.digest, os.environ)
     stack_images = {spec.container.image for spec in loaded.stack.services.values()}
     wanted = needed_for(stack_images, definitions(checkout))
@@ -111,7 +111,7 @@ def hub_stack(
 ) -> StackSpec:
     """compose/hub.yaml as declared for this configuration. Raises ConfigError."""
     folder = checkout / "compose"
-    overrides = {k: v for k, v in environment.items() if k.startswith(_OVERRIDE)}
+    overrides = hub_view.overrides(environment)
     values = {
         **environment,
         "HEAL7_HOME": str(config.parent),
