@@ -41,8 +41,8 @@ def check(config: Path, loaded: HubConfig, environment: Mapping[str, str]) -> No
         raise SetupError(
             "Variables of this shell change the stack, and the hub's container does not have "
             f"them: {names}.",
-            remedy="Write them into the .env file beside the first compose file, or their values into "
-            "the files themselves.",
+            remedy="Write them into the .env file beside the first compose file, "
+            "or their values into the files themselves.",
         )
 
 
