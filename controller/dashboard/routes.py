@@ -79,8 +79,12 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
         )
         self._jinja.globals.update(asset=self._assets.url, stamp=wording.stamp)
+        # Read and compiled now, like the assets: no request waits for the disk.
+        for name in self._jinja.list_templates():
+            self._jinja.get_template(name)
 
     async def overview(self, request: Request) -> HTMLResponse:
         return self._page(request, "overview")
