@@ -15,6 +15,4 @@ def blockbuster() -> Iterator[BlockBuster]:
         for function in guard.functions.values():
             # Tiny files of the kernel's memory, microseconds each: see that module.
             function.can_block_in("controller/engine/usage.py", {"read_usage"})
-            # A template is looked for anew at each rendering, so that edits show; microseconds too.
-            function.can_block_in("jinja2/loaders.py", {"get_source"})
         yield guard
