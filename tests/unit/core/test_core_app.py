@@ -10,12 +10,14 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from fastapi import FastAPI
 
 from controller import __version__
+from controller.api import problems
 from controller.api.guard import MAX_BODY_BYTES, Guard
 from controller.bootstrap import Hub, create_app
-from controller.config.load import HubConfig, load
+from controller.config.load import load
 
 ROOT = Path(__file__).parents[3]
 PROBLEM = "application/problem+json"
@@ -23,27 +25,26 @@ CONFIG = load(ROOT / "config.yaml", {})
 SERVICES = CONFIG.stack.managed
 
 
-@pytest.fixture
-def config() -> HubConfig:
-    return CONFIG
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture
-def hub(config: HubConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
-    ended: list[int] = []
-    monkeypatch.setattr(signal, "raise_signal", ended.append)
-    running = Hub(config, tmp_path / "state")
-    yield running
-    assert ended == [], f"a background task ended: {running.died}"
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    folder, ended = tmp_path_factory.mktemp("hub"), list[int]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", f"unix://{folder}/nobody.sock")
+        patch.setattr(signal, "raise_signal", ended.append)
+        running = Hub(CONFIG, folder / "state")
+        yield running
+        assert ended == [], f"a background task ended: {running.died}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app(hub: Hub) -> FastAPI:
     return create_app(hub)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
@@ -263,8 +264,6 @@ async def test_a_foreign_websocket_is_closed() -> None:
 async def stream(hub: Hub, client: httpx.AsyncClient, headers: dict[Any, Any]) -> str:
     """What a client hears until the hub goes down."""
     listening = asyncio.create_task(client.get("/events", headers=headers))
-    known = hub.bus.subscribe()
-    hub.bus.unsubscribe(known)
     async with asyncio.timeout(10):
         # The application answers when the stream ends, so the end comes with the first listener.
         while not listening.done():
@@ -389,10 +388,15 @@ async def test_the_pages_open_without_an_engine(client: httpx.AsyncClient) -> No
     assert str(answer.url).endswith("/dashboard")
 
 
-async def test_a_bug_is_a_problem_without_details(app: FastAPI, client: httpx.AsyncClient) -> None:
-    @app.get("/breaks")
+async def test_a_bug_is_a_problem_without_details() -> None:
+    application = FastAPI()
+    problems.install(application)
+
+    @application.get("/breaks")
     async def breaks() -> None:
         raise RuntimeError("the secret is 42")
 
-    body = problem(await client.get("/breaks"), 500)
+    transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as alone:
+        body = problem(await alone.get("/breaks"), 500)
     assert "42" not in str(body)

@@ -9,6 +9,7 @@ from string import Formatter
 
 import pytest
 import yaml
+from blockbuster import BlockingError
 
 import controller
 from controller import i18n
@@ -109,4 +110,10 @@ def test_a_key_that_stands_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_sentence_in_one_language_only_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(i18n, "LANGUAGES", ("en", "ko", "de"))
     with pytest.raises(ValueError, match="must have exactly"):
+        i18n.catalogue.__wrapped__()
+
+
+async def test_reading_it_on_the_event_loop_fails_a_test() -> None:
+    """The rule of tests/conftest.py, proved where the hub really has a file to read."""
+    with pytest.raises(BlockingError):
         i18n.catalogue.__wrapped__()
