@@ -67,7 +67,7 @@ class ManagedService(_Strict):
     )
     health_endpoint: str | None = Field(
         None,
-        description="HTTP path that answers 2xx while the service is well, such as /health. "
+        description="HTTP path that answers 2xx or 3xx while the service is well, such as /health. "
         "Default: the label heal7.health.path, else no HTTP probe.",
     )
     probe: ProbeSettings = Field(

@@ -39,8 +39,8 @@ def check(config: Path, loaded: HubConfig, environment: Mapping[str, str]) -> No
     if not _same_to_the_hub(config, loaded, environment):
         names = ", ".join(_variables_named(loaded.sources, environment)) or "some of them"
         raise SetupError(
-            "Variables of this shell change the stack, and the hub's container does not have "
-            f"them: {names}.",
+            "Variables of this shell change the configuration, and the hub's container does not "
+            f"have them: {names}.",
             remedy="Write them into the .env file beside the first compose file, "
             "or their values into the files themselves.",
         )
@@ -48,9 +48,10 @@ def check(config: Path, loaded: HubConfig, environment: Mapping[str, str]) -> No
 
 def _same_to_the_hub(config: Path, loaded: HubConfig, environment: Mapping[str, str]) -> bool:
     try:
-        return load(config, {**_HOME, **overrides(environment)}).stack == loaded.stack
+        theirs = load(config, {**_HOME, **overrides(environment)})
     except ConfigError:
         return False
+    return (theirs.stack, theirs.settings) == (loaded.stack, loaded.settings)
 
 
 def _variables_named(sources: tuple[Path, ...], environment: Mapping[str, str]) -> list[str]:

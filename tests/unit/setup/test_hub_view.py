@@ -41,6 +41,11 @@ def test_a_variable_without_which_the_files_are_wrong_is_named(tmp_path: Path) -
         judge(tmp_path, compose="services: {web: {image: 'web:${TAG:?}'}}", TAG="2")
 
 
+def test_a_variable_in_config_yaml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="does not have them: PORT"):
+        judge(tmp_path, "server: {port: '${PORT:-8015}'}", PORT="8020")
+
+
 def test_a_bare_environment_key_is_seen(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="does not have them: SECRET"):
         judge(tmp_path, compose="services: {web: {image: i, environment: [SECRET]}}", SECRET="x")

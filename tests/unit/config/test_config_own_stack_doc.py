@@ -1,0 +1,81 @@
+"""docs/own-stack.md says what the code does: no key and no label is left out, none is invented."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from controller.config import managed
+from controller.config.load import load
+from controller.errors import ConfigError
+from tests.unit.config.own_stack_tables import DOCUMENT, rewritten, settings_keys
+
+TEXT = DOCUMENT.read_text("utf-8")
+
+
+def section(title: str) -> str:
+    found = re.search(rf"(?ms)^## {title}\n(.*?)(?=^## |\Z)", TEXT)
+    assert found is not None, title
+    return found[1]
+
+
+def first_cells(markdown: str) -> set[str]:
+    """What stands in backticks in the first column of every table."""
+    rows = re.findall(r"(?m)^\| (`.*?) \|", markdown)
+    return {name for cell in rows for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def example(name: str) -> str:
+    """The yaml block that is named by its first line."""
+    found = re.search(rf"(?ms)^```yaml\n# {re.escape(name)}\n(.*?)^```$", TEXT)
+    assert found is not None, name
+    return found[1]
+
+
+def test_the_tables_are_those_of_the_code() -> None:
+    wanted = rewritten(TEXT)
+    assert wanted == TEXT, "run: python -m tests.unit.config.own_stack_tables"
+
+
+def test_every_key_of_config_yaml_is_there() -> None:
+    keys = dict(settings_keys())
+    assert "orchestration.managed_services[].probe.interval" in keys
+    assert "workflows.<name>.steps[].service" in keys
+    assert all(keys.values())
+    assert set(keys) == first_cells(section("config.yaml"))
+
+
+def test_every_label_is_there() -> None:
+    honoured = {*managed._LABELS, *managed._SWITCHES}
+    not_yet = {*(f"{prefix}*" for prefix in managed._NOT_YET), "autoheal.stop.timeout"}
+    assert first_cells(section("Labels")) == honoured | not_yet
+
+
+def test_the_worked_example_loads_without_a_warning(tmp_path: Path) -> None:
+    for name in ("compose.yaml", "config.yaml", ".env"):
+        (tmp_path / name).write_text(example(name))
+    found = load(tmp_path / "config.yaml", {})
+    assert found.stack.warnings == ()
+    assert found.stack.project == "shop"
+    assert found.stack.managed == ("db", "web")
+    web, db = found.stack.services["web"], found.stack.services["db"]
+    assert (web.port, web.probe.path, web.probe.kind) == (8080, "/healthz", "http")
+    assert (db.port, db.probe.kind, db.probe.startup_s) == (None, "engine", 120.0)
+    assert not found.stack.services["backup"].managed
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    re.findall(r"(?m)^\| (\S+\.yaml) \| `(.*?)` \| (.*?) \|$", section("Refused")),
+)
+def test_what_is_said_to_be_refused_is(tmp_path: Path, file: str, content: str, said: str) -> None:
+    (tmp_path / "compose").mkdir()
+    files = {"compose.yaml": "services: {web: {image: i}}", "config.yaml": "", file: content}
+    (tmp_path / "compose" / "compose.yaml").write_text(files["compose.yaml"])
+    (tmp_path / "config.yaml").write_text(files["config.yaml"])
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "config.yaml", {})
+    assert said in caught.value.detail
+    assert f"{file}:1: " in caught.value.detail
