@@ -14,6 +14,7 @@ from docker.types import Ulimit
 from controller.model.spec import ContainerSpec, HealthCheck, Mount
 
 _NANO = 1_000_000_000
+_ENGINE_GRACE_S = 10.0
 
 
 def host_config(spec: ContainerSpec) -> dict[str, Any]:
@@ -66,6 +67,7 @@ def container_config(spec: ContainerSpec, image_id: str) -> dict[str, Any]:
         "tty": spec.tty,
         "stdin_open": spec.stdin_open,
         "stop_signal": spec.stop_signal,
+        "stop_timeout": _stop_timeout(spec.stop_grace_s),
         "healthcheck": _healthcheck(spec.healthcheck) if spec.healthcheck else None,
     }
     return {key: value for key, value in wanted.items() if value is not None}
@@ -92,6 +94,11 @@ def networks_in_order(spec: ContainerSpec) -> list[str]:
 def _first_network(spec: ContainerSpec) -> str | None:
     ordered = networks_in_order(spec)
     return ordered[0] if ordered else None
+
+
+def _stop_timeout(grace_s: float) -> int | None:
+    """Whole seconds for whoever stops the container without saying how long; None if as usual."""
+    return None if grace_s == _ENGINE_GRACE_S else round(grace_s)
 
 
 def _proto(port: str) -> str:

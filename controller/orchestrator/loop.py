@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from controller import clock
 from controller.engine.events import service_events
 from controller.engine.pool import EnginePool
-from controller.errors import EngineError, EngineUnreachableError
+from controller.errors import EngineError, EngineUnreachableError, StoreError
 from controller.model.view import OperationView
 from controller.orchestrator.lifecycle import Lifecycle
 from controller.orchestrator.world import World
@@ -67,6 +67,9 @@ class Loop:
             log.warning("the engine does not answer: %s", error.detail)
         except EngineError as error:
             log.warning("could not look at %s: %s", services or "the stack", error.detail)
+        except StoreError as error:
+            # Looking goes on without the store; what is owed is tried again at the next pass.
+            log.error("convergence waits for the store: %s", error.detail)
 
     async def _observe(self) -> None:
         self.queue.wake_all()

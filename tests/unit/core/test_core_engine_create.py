@@ -250,3 +250,8 @@ def test_names_the_engine_reads_as_names(name: str) -> None:
 def test_names_that_would_reach_elsewhere_are_refused(name: str) -> None:
     with pytest.raises(EngineError):
         checked(name)
+
+
+def test_a_grace_of_its_own_is_the_engines_too() -> None:
+    assert body(stop_grace_s=3.4)["stop_timeout"] == 3
+    assert "stop_timeout" not in body(stop_grace_s=10.0)
