@@ -178,7 +178,7 @@ def shop_image(home: Home) -> Iterator[str]:
     """An image of the tests' own, for the one that the README's example leaves to its reader."""
     tag = f"heal7-e2e-web:{os.getpid()}"
     command = json.dumps(["python3", "-c", SHOP])
-    dockerfile = f"FROM heal7/python-base:3.13-trixie\nCMD {command}\n"
+    dockerfile = f"FROM heal7/python-base:3.13-trixie\nSTOPSIGNAL SIGINT\nCMD {command}\n"
     images = home.witness.api.images
     images.build(fileobj=BytesIO(dockerfile.encode()), tag=tag, rm=True)
     yield tag
