@@ -36,8 +36,13 @@ def catalogue() -> dict[str, dict[str, str]]:
 
 
 def render(message: Text, language: str = DEFAULT) -> str:
-    """The sentence in `language`; an unknown language falls back to English."""
-    sentences = catalogue()[message.key]
+    """The sentence in `language`; an unknown language falls back to English.
+
+    A key that is gone (stored by an older hub) is shown as it stands rather than failing a page.
+    """
+    sentences = catalogue().get(message.key)
+    if sentences is None:
+        return str(message)
     facts = {
         name: render(value, language) if isinstance(value, Text) else value
         for name, value in message.params.items()

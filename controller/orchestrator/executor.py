@@ -66,6 +66,10 @@ class Execution:
         self._begun = clock.monotonic()
         self.outcomes: dict[int, Outcome] = {}
 
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
     def cancel(self) -> None:
         """Begin nothing more; what is under way in the engine is let finish."""
         self._cancelled.set()

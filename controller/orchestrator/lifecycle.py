@@ -252,7 +252,7 @@ class Lifecycle:
         try:
             outcomes = await execution.run()
             ended = results(plan, outcomes)
-            status = status_of(ended)
+            status = OperationStatus.INTERRUPTED if execution.cancelled else status_of(ended)
         except ExceptionGroup:
             log.exception("operation %s broke", live.view.id)
             ended, status = {}, OperationStatus.FAILED

@@ -33,3 +33,4 @@ def test_the_rest_of_a_cut_short_convergence_is_finished(
     eventually(lambda: {s["health"] for s in hub.client.services().values()} == {"healthy"})
     kinds = [o["kind"] for o in hub.client.operations()]
     assert kinds[:3] == ["converge", "start", "converge"]
+    assert hub.client.operations()[2]["status"] == "interrupted"

@@ -117,3 +117,7 @@ async def test_reading_it_on_the_event_loop_fails_a_test() -> None:
     """The rule of tests/conftest.py, proved where the hub really has a file to read."""
     with pytest.raises(BlockingError):
         i18n.catalogue.__wrapped__()
+
+
+def test_a_sentence_of_an_older_hub_is_shown_as_it_stands() -> None:
+    assert render(Text("cause.long_gone", {"service": "db"}), "ko") == "cause.long_gone(service=db)"
