@@ -40,6 +40,7 @@ def main() -> None:
     chosen = arguments.parse_args()
     console, api, chance = Console(), stack.engine(), random.Random(chosen.seed)
     took, faults = [], []
+    stack.wait(lambda: stack.request(stack.HUB_PORT, "GET", "/readyz", 1)[0] == 200, 90, "the hub")
     with Progress(console=console) as progress:
         task = progress.add_task("kills", total=chosen.rounds)
         for number in range(chosen.rounds):
