@@ -33,8 +33,8 @@ check: venv-dev ## Lint, format, types and layer contracts
 test: venv-dev ## Set up what tests need, then run all tests (PYTEST="-k name" to choose)
 	@scripts/test.sh $(PYTEST)
 
-bench: venv-dev ## Measure against plain Compose and the engine's floor
-	@.venv/bin/python bench/lifecycle.py $(ARGS)
+bench: venv-dev ## Measure against plain Compose and the engine's floor, then kill the hub 20 times
+	@.venv/bin/heal7 up && .venv/bin/python bench/lifecycle.py $(ARGS) && .venv/bin/python bench/kills.py
 
 venv:
 	@$(PYTHON) scripts/bootstrap.py

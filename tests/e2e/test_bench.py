@@ -1,0 +1,21 @@
+"""The benchmarks run on the real thing and print what they promise; how fast is not judged here."""
+
+from __future__ import annotations
+
+import re
+
+from tests.e2e.e2e_support import Home, shell
+
+
+def test_the_lifecycle_bench_prints_every_ratio(home: Home) -> None:
+    out = shell(".venv/bin/python bench/lifecycle.py --rounds 1 --rate 50 --load 1 --idle 1").out
+    for ratio in ("start-all / docker-compose up", "stop-all / docker-compose down", "floor"):
+        assert re.search(rf"{ratio}\D+\d+\.\d\d", out), out
+    for cost in ("p99 at 50/s", "resident", "of one core"):
+        assert cost in out
+
+
+def test_a_hub_killed_inside_start_all_leaves_no_fault(home: Home) -> None:
+    out = shell(".venv/bin/python bench/kills.py --rounds 1 --seed 3").out
+    assert "1 kills" in out
+    assert "0 faults" in out
