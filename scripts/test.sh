@@ -7,6 +7,8 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   packages=()
   command -v chromium >/dev/null || packages+=(chromium)
   command -v docker-compose >/dev/null || packages+=(docker-compose)
+  # The README's own examples call it.
+  command -v curl >/dev/null || packages+=(curl)
   # Playwright's driver is a program that needs it, and its wheel cannot say so.
   [ -n "$(ldconfig -p | grep 'libatomic\.so\.1')" ] || packages+=(libatomic1)
   [ -n "$(fc-list : family 2>/dev/null | grep -i nanum)" ] || packages+=(fontconfig fonts-nanum)

@@ -308,3 +308,15 @@ async def test_without_scripts_the_page_still_tells_everything(stage: Stage) -> 
     await page.get_by_role("button", name="한국어").click()
     await expect(page.locator("h1")).to_have_text("서비스 3개를 확인해야 합니다")
     await context.close()
+
+
+async def test_a_dialog_opened_anew_before_its_closing_was_told_still_works(stage: Stage) -> None:
+    async with stage.page("/dashboard/services") as page:
+        await page.locator("#do-restart-paperwork-service").click()
+        await expect(page.locator(".plan li")).to_have_count(3)
+        # The close event is a task of its own; a click in the same task comes before it.
+        await page.evaluate(
+            "document.getElementById('confirm').close();"
+            "document.getElementById('do-stop-paperwork-service').click()"
+        )
+        await expect(page.locator(".plan li")).to_have_count(1)

@@ -222,6 +222,8 @@ export class Actions {
   }
 
   #closed() {
+    // The event comes a moment after the closing: a quick hand may have opened it anew by then.
+    if (this.#dialog.open) return;
     const { opener, service } = this.#asked ?? {};
     this.#asked = this.#shown = null;
     if (opener?.isConnected) return opener.focus();
