@@ -16,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
+from controller import __version__
 from controller.engine.images import Images, Say, context_files, write_context
 from controller.errors import HubError, SetupError
 from controller.setup import base_image
@@ -24,7 +25,7 @@ from controller.setup.system import Machine
 from controller.setup.wheels import WheelStore
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-VERSION = "0.1.0"
+VERSION = __version__
 HASH_LABEL = "heal7.build.hash"
 PREFIX = "heal7/"
 SERVICE_BASE = "heal7/service-base:latest"
