@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from controller.model.observation import ContainerObs, Observation, State
 from controller.model.spec import Condition, Dependency, ServiceSpec, StackSpec
 from controller.model.text import Text, text
-from controller.orchestrator.graph import dependants, one_shots
+from controller.orchestrator.graph import dependants, one_shots, with_dependencies
 from controller.orchestrator.plan import Edge, Op, Plan, PlannedOp, Tolerance
 
 _ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
@@ -71,8 +71,9 @@ class _Planner:
     def plan(self) -> Plan:
         going_down = self._services_to_stop()
         creates = {name: self._prepare(name) for name in self._goal.run}
-        for name in reversed(self._ordered(going_down)):
-            self._stop(name, creates.get(name))
+        for name in reversed(with_dependencies(self._stack, going_down)):
+            if name in going_down:
+                self._stop(name, creates.get(name))
         for name in self._goal.run:
             self._bring_up(name, creates[name])
         for name in self._goal.stop:
@@ -84,22 +85,6 @@ class _Planner:
         """The service's container; one on its way out is none any more."""
         found = self._seen.of(name)
         return None if found is not None and found.state is State.REMOVING else found
-
-    def _ordered(self, names: set[str]) -> list[str]:
-        """Dependencies before dependants."""
-        ordered: list[str] = []
-
-        def visit(name: str) -> None:
-            if name in ordered or name not in self._stack.services:
-                return
-            for dependency in self._stack.services[name].depends_on:
-                visit(dependency.service)
-            ordered.append(name)
-
-        for name in self._stack.services:
-            if name in names:
-                visit(name)
-        return [name for name in ordered if name in names]
 
     def _services_to_stop(self) -> set[str]:
         names = set()
