@@ -107,7 +107,7 @@ class Lifecycle:
     async def preview(self, kind: OperationKind, name: str | None) -> Plan:
         """The plan a request would carry out now. Nothing is changed."""
         targets = self.resolve(name)
-        return await self._plan(kind, targets, name is None)
+        return self._reconcile(await self._goal(kind, targets, name is None))
 
     async def request(self, kind: OperationKind, name: str | None, by: str) -> OperationView:
         """Begin an operation; it is acknowledged on disk when this returns.
@@ -171,9 +171,6 @@ class Lifecycle:
         if operation_id in self._live:
             await self._live[operation_id].done.wait()
         return await self.operation(operation_id)
-
-    async def _plan(self, kind: OperationKind, targets: tuple[str, ...], everything: bool) -> Plan:
-        return self._reconcile(await self._goal(kind, targets, everything))
 
     async def _goal(self, kind: OperationKind, targets: tuple[str, ...], everything: bool) -> Goal:
         seen = await self._world.survey()
@@ -243,9 +240,9 @@ class Lifecycle:
         live.execution = Execution(
             plan, self._stack, self._world, self._pool, live.view.id, on_step
         )
-        for op in plan.ops:
-            self._world.note(op.service, None)
-            self._world.act(op.service, Activity(live.view.id, text("phase.waiting")))
+        for service in plan.acts_on:
+            self._world.note(service, None)
+            self._world.act(service, Activity(live.view.id, text("phase.waiting")))
         self._tasks.spawn(f"operation {live.view.id}", self._run(live, plan, live.execution))
 
     async def _run(self, live: _Live, plan: Plan, execution: Execution) -> None:
@@ -265,7 +262,7 @@ class Lifecycle:
             await self._store.finish(final)
         finally:
             live.view = final
-            for service in {op.service for op in plan.ops}:
+            for service in plan.acts_on:
                 self._world.act(service, None)
             self._recent.appendleft(final)
             self._release(live)

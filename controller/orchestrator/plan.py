@@ -79,9 +79,14 @@ class Plan:
     causes: Mapping[str, Text] = field(default_factory=dict)
 
     @property
+    def acts_on(self) -> tuple[str, ...]:
+        """Every service that has an operation."""
+        return tuple(dict.fromkeys(op.service for op in self.ops))
+
+    @property
     def services(self) -> tuple[str, ...]:
         """Every service the plan speaks of."""
-        return tuple(dict.fromkeys((*self.settled, *(op.service for op in self.ops))))
+        return tuple(dict.fromkeys((*self.settled, *self.acts_on)))
 
     def __str__(self) -> str:
         """One line an operation; `~` and `?` mark what may end unhealthy or in any way."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from controller.model.text import Text, text
+from controller.model.text import text
 from controller.model.view import OperationStatus, ServiceResult, StepView
 from controller.orchestrator.outcome import Outcome, Status, passes
 from controller.orchestrator.plan import Op, Plan, PlannedOp
@@ -57,7 +57,7 @@ def _result(
     skipped = [op for op in own if outcomes[op.id].status is Status.SKIPPED]
     if skipped:
         return _skipped(plan, skipped[0], outcomes, took)
-    return ServiceResult(_done(own), plan.causes.get(name, _cause(own)), took)
+    return ServiceResult(_done(own), plan.causes.get(name, own[0].cause), took)
 
 
 def _skipped(
@@ -71,10 +71,6 @@ def _skipped(
         return ServiceResult("blocked", why or text("result.cancelled"), took)
     cause = text("result.blocked", dependency=blamed.service)
     return ServiceResult("blocked", cause, took, outcomes[op.id].detail)
-
-
-def _cause(own: list[PlannedOp]) -> Text:
-    return own[0].cause
 
 
 def _done(own: list[PlannedOp]) -> str:

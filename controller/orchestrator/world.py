@@ -7,9 +7,10 @@ when an event wakes a service, on a slow full pass, and after the hub's own acts
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import ParamSpec, TypeVar
 
 from controller import clock
 from controller.engine.pool import EnginePool
@@ -25,6 +26,9 @@ from controller.model.text import Text
 from controller.model.view import Desired, ServiceView, StackView, Verdict, Wish
 from controller.orchestrator.graph import one_shots
 from controller.orchestrator.notices import Notices
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +83,29 @@ class World:
         Raises EngineUnreachableError; everything is `unknown` from then on until it answers.
         """
         engine, project = self._pool.engine, self.stack.project
-        try:
-            if services is None:
+        if services is None:
+            question = self._question()
+            found = _by_service(await self._ask(engine.list_containers, project))
+            gone = dict.fromkeys(self._seen.containers, ())
+            self._learn({**gone, **found}, question)
+            self._known = True
+        else:
+            for service in services:
                 question = self._question()
-                found = _by_service(await self._pool.look(engine.list_containers, project))
-                gone = dict.fromkeys(self._seen.containers, ())
-                self._learn({**gone, **found}, question)
-                self._known = True
-            else:
-                for service in services:
-                    question = self._question()
-                    listed = await self._pool.look(engine.list_containers, project, service)
-                    self._learn({service: tuple(listed)}, question)
-        except EngineUnreachableError:
-            self.set_connected(False)
-            raise
+                listed = await self._ask(engine.list_containers, project, service)
+                self._learn({service: tuple(listed)}, question)
         self._seen = replace(self._seen, taken_at=clock.now())
         self.set_connected(True)
         for service in self.stack.services if services is None else services:
             self._refresh(service)
+
+    async def _ask(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A look at the engine; one that gets no answer means it is not connected."""
+        try:
+            return await self._pool.look(call, *args, **kwargs)
+        except EngineUnreachableError:
+            self.set_connected(False)
+            raise
 
     def _question(self) -> int:
         self._asked += 1
@@ -116,11 +124,7 @@ class World:
         Raises EngineUnreachableError, after 2 s where the engine takes questions and is silent.
         """
         engine = self._pool.engine
-        try:
-            await self._pool.look(engine.ping)
-        except EngineUnreachableError:
-            self.set_connected(False)
-            raise
+        await self._ask(engine.ping)
         references = {spec.container.image for spec in self.stack.services.values()}
         networks, volumes, images, _ = await asyncio.gather(
             self._pool.look(engine.networks),
@@ -163,9 +167,6 @@ class World:
         else:
             self._activities[service] = activity
         self._refresh(service)
-
-    def activity(self, service: str) -> Activity | None:
-        return self._activities.get(service)
 
     def note(self, service: str, verdict: Verdict | None) -> None:
         """Remember why the last attempt failed, for as long as the container stays as it is."""
