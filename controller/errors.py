@@ -52,14 +52,6 @@ class ConflictError(HubError):
     title = "Another operation is under way"
 
 
-class RefusedError(HubError):
-    """Forbidden by the request's origin, host or role."""
-
-    status = 403
-    type = "urn:heal7:problem:refused"
-    title = "Refused"
-
-
 class ListenError(HubError):
     """The hub's own address is taken or not there."""
 

@@ -181,10 +181,6 @@ class DockerEngine:
         with mapped_errors("resuming the paused container"):
             self.api.unpause(checked(container_id))
 
-    def kill(self, container_id: str, signal: str = "SIGKILL") -> None:
-        with mapped_errors("killing the container"):
-            self.api.kill(checked(container_id), signal=signal)
-
     def remove(self, container_id: str, *, force: bool = False) -> None:
         """Remove the container, keeping named volumes. Already gone or going is success."""
         try:
@@ -261,11 +257,6 @@ class DockerEngine:
         with mapped_errors(f"listing the containers of {project}"):
             rows = self.api.containers(all=True, filters={"label": f"{LABEL_PROJECT}={project}"})
         return [(r["Id"], r["Names"][0].lstrip("/"), State(r["State"])) for r in rows]
-
-    def info(self) -> dict[str, Any]:
-        """The engine's own description (`GET /info`)."""
-        with mapped_errors("asking the engine about itself"):
-            return self.api.info()
 
 
 def _ipam(spec: NetworkSpec) -> IPAMConfig | None:
