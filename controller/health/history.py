@@ -9,20 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from controller.model.text import Text
+from controller.model.probe import ProbeResult
 
 _KEEP = 20
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeResult:
-    """One probe. `response_ms` is None where nothing answered; `port_open` None if unknown."""
-
-    at: datetime
-    ok: bool
-    said: Text
-    response_ms: float | None = None
-    port_open: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from datetime import datetime
 import aiohttp
 
 from controller.clock import monotonic
-from controller.health.history import ProbeResult
 from controller.model.observation import ContainerObs
+from controller.model.probe import ProbeResult
 from controller.model.spec import ProbeKind, ProbeSpec
 from controller.model.text import text
 

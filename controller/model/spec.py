@@ -151,6 +151,47 @@ class ProbeSpec:
     failures: int = 3
     successes: int = 1
     startup_s: float = 60.0
+    match: str | None = None
+    """Regular expression that the body of an HTTP answer must contain; None: the status decides."""
+
+
+class RecoveryPolicy(StrEnum):
+    """`restart`: the hub heals it. `none`: the hub watches and tells, and leaves it alone."""
+
+    RESTART = "restart"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverySpec:
+    """How the hub heals a service.
+
+    The first restart follows at once, later ones after `backoff_s` doubling up to `max_backoff_s`;
+    `reset_s` of health in one piece make the next one the first again. After `max_restarts` within
+    `window_s` the hub gives up. A process that hangs gets `grace_s` to end before it is killed.
+    After `replace_after` tries in a row the container is made anew. `objective_s` is how fast it is
+    meant to be well again, which rehearsals measure against.
+    """
+
+    policy: RecoveryPolicy = RecoveryPolicy.RESTART
+    grace_s: float = 1.0
+    max_restarts: int = 10
+    window_s: float = 1800.0
+    backoff_s: float = 1.0
+    max_backoff_s: float = 300.0
+    reset_s: float = 600.0
+    replace_after: int = 3
+    objective_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class HealingLimits:
+    """What keeps healing from becoming a storm, over the whole stack: restarts at once, restarts
+    in any minute, and how long probe-driven healing holds while over half of the stack fails."""
+
+    at_once: int = 2
+    per_minute: int = 10
+    hold_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +205,7 @@ class ServiceSpec:
     managed: bool = True
     port: int | None = None
     probe: ProbeSpec = field(default_factory=ProbeSpec)
+    recovery: RecoverySpec = field(default_factory=RecoverySpec)
     build_context: str | None = None
 
 
@@ -212,6 +254,7 @@ class StackSpec:
     networks: tuple[NetworkSpec, ...] = ()
     volumes: tuple[VolumeSpec, ...] = ()
     warnings: tuple[str, ...] = ()
+    limits: HealingLimits = field(default_factory=HealingLimits)
 
     @property
     def managed(self) -> tuple[str, ...]:

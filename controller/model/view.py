@@ -73,6 +73,8 @@ class ServiceView:
     port_open: bool | None = None
     busy: str | None = None
     """Id of the operation that is acting on the service now."""
+    incident: str | None = None
+    """Id of the open incident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +105,13 @@ class OperationStatus(StrEnum):
 
 
 class OperationKind(StrEnum):
-    """What was asked for. `converge` is the hub's own: back to what people wanted."""
+    """What was asked for. `converge` and `heal` are the hub's own: back to what people wanted."""
 
     START = "start"
     STOP = "stop"
     RESTART = "restart"
     CONVERGE = "converge"
+    HEAL = "heal"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 from core_builders import NOW, container
 
-from controller.health.history import ProbeResult
 from controller.health.probe import Target, ask, new_session, target_of
 from controller.health.prober import Prober
 from controller.model.observation import ContainerObs
+from controller.model.probe import ProbeResult
 from controller.model.spec import ProbeKind, ProbeSpec
 from controller.model.text import text
 

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from core_builders import BORN, NOW, container, service
 
-from controller.health.history import ProbeHistory, ProbeResult
+from controller.health.history import ProbeHistory
 from controller.health.verdict import Evidence, conclude, exit_sentence, judge
 from controller.i18n import LANGUAGES, render
 from controller.model.observation import ContainerObs, State
+from controller.model.probe import ProbeResult
 from controller.model.spec import ProbeKind, ProbeSpec, ServiceSpec
 from controller.model.text import Text, text
 from controller.model.view import Desired, Health, Verdict
