@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from controller.model.graph import followers, with_dependencies
 from controller.model.observation import ContainerObs, State
 from controller.model.spec import StackSpec
 from controller.model.text import Text, text
 from controller.model.view import Desired, OperationKind, OperationView, Wish
-from controller.orchestrator.graph import followers, with_dependencies
 from controller.orchestrator.reconcile import Goal
 
 Containers = Mapping[str, ContainerObs | None]

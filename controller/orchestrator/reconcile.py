@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from controller.model.graph import dependants, one_shots, with_dependencies
 from controller.model.observation import ContainerObs, Observation, State
 from controller.model.spec import Condition, Dependency, ServiceSpec, StackSpec
 from controller.model.text import Text, text
-from controller.orchestrator.graph import dependants, one_shots, with_dependencies
 from controller.orchestrator.plan import Edge, Op, Plan, PlannedOp, Tolerance
 
 _ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)

@@ -20,11 +20,11 @@ from controller.health.history import ProbeHistory
 from controller.health.probe import target_of
 from controller.health.prober import Prober
 from controller.health.verdict import Evidence, conclude, judge
+from controller.model.graph import one_shots
 from controller.model.observation import ContainerObs, Observation, State
 from controller.model.spec import StackSpec
 from controller.model.text import Text
 from controller.model.view import Desired, ServiceView, StackView, Verdict, Wish
-from controller.orchestrator.graph import one_shots
 from controller.orchestrator.notices import Notices
 
 P = ParamSpec("P")

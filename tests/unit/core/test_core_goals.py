@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from core_builders import CHAIN, NOW, container, service, stack
 
+from controller.model.graph import dependants, followers, one_shots, with_dependencies
 from controller.model.observation import ContainerObs, State
 from controller.model.spec import StackSpec
 from controller.model.text import text
 from controller.model.view import Desired, OperationKind, OperationStatus, OperationView, Wish
 from controller.orchestrator import goals
-from controller.orchestrator.graph import dependants, followers, one_shots, with_dependencies
 from controller.orchestrator.reconcile import Goal
 
 START, STOP, RESTART = OperationKind.START, OperationKind.STOP, OperationKind.RESTART

@@ -11,11 +11,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from controller.i18n import LANGUAGES, render
+from controller.model.graph import one_shots
 from controller.model.observation import ContainerObs, Observation, State
 from controller.model.spec import Condition, Dependency, StackSpec
 from controller.model.view import Desired, OperationKind, OperationStatus, OperationView, Wish
 from controller.orchestrator import goals
-from controller.orchestrator.graph import one_shots
 from controller.orchestrator.plan import Op, Plan, PlannedOp, Tolerance
 from controller.orchestrator.reconcile import Goal, drift, reconcile
 
