@@ -50,7 +50,7 @@ class Record:
     `restarts` are the times of tries within the longest window, oldest first; `streak` the tries
     since the last reset and `delay_s` the pause decided for the newest of them; `next_at` when a
     decided try is due; `well_since` since when it is well without a break; `freed_at` when what
-    it waited for became well; `seen_life` the newest incarnation that was known alive.
+    it waited for became well; `gave_up_life` the incarnation that was given up on.
     """
 
     restarts: tuple[datetime, ...] = ()
@@ -62,9 +62,9 @@ class Record:
     freed_at: datetime | None = None
     held: Held | None = None
     gave_up_at: datetime | None = None
+    gave_up_life: str = ""
     attempt: Attempt | None = None
     incident: str | None = None
-    seen_life: str = ""
 
 
 @dataclass(frozen=True, slots=True)

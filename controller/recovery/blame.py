@@ -1,0 +1,64 @@
+"""Whose fault it is: a service that needs a sick one is not treated for it; pure.
+
+Probes of two services are never at the same moment, so a dependant may look sick before its root
+does. Until every dependency gave a good answer that is newer than the trouble, nobody is blamed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.model.graph import one_shots
+from controller.model.spec import Condition
+from controller.model.view import Health
+from controller.recovery.scene import Scene, Sight
+from controller.recovery.trouble import Drive, Trouble, trouble_of
+
+_MASS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """`root` is the dependency that is not well; `unsure` those that must be asked first."""
+
+    root: str | None = None
+    unsure: tuple[str, ...] = ()
+
+
+def blame(scene: Scene, name: str, trouble: Trouble) -> Blame:
+    """Which dependency stands behind the trouble of `name`, if one does."""
+    unsure = []
+    for dependency in scene.stack.services[name].depends_on:
+        sight = scene.sights.get(dependency.service)
+        if not dependency.required or sight is None:
+            continue
+        if dependency.condition is Condition.COMPLETED:
+            if sight.verdict.health is Health.FAILED:
+                return Blame(dependency.service)
+            continue
+        if sight.verdict.health is not Health.HEALTHY:
+            return Blame(dependency.service)
+        if sight.suspect or (sight.probed and not _newer(sight, trouble)):
+            unsure.append(dependency.service)
+    return Blame(unsure=tuple(unsure))
+
+
+def _newer(sight: Sight, trouble: Trouble) -> bool:
+    return sight.good_at is not None and sight.good_at >= trouble.since
+
+
+def storm(scene: Scene) -> bool:
+    """Whether over half of what should run fails its probes at once, not counting those that a
+    sick dependency explains: then it is rather the hub, the network or the machine."""
+    finished = one_shots(scene.stack)
+    judged = failing = 0
+    for name, sight in scene.sights.items():
+        if not sight.probed or name in finished:
+            continue
+        judged += 1
+        trouble = trouble_of(sight)
+        if trouble is None:
+            failing += sight.suspect
+        elif trouble.drive is Drive.PROBES:
+            failing += blame(scene, name, trouble).root is None
+    return failing >= _MASS and 2 * failing > judged

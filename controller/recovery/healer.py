@@ -1,0 +1,207 @@
+"""One turn of healing: from what is seen and remembered to what is told and done; pure.
+
+Roots come before dependants, and a dependant is never restarted for its root. Everything that is
+decided stands in an incident with its reason, also what was decided *not* to be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from controller.model.graph import with_dependencies
+from controller.model.incident import Act, Ending, Kind
+from controller.model.observation import State
+from controller.model.recovery import ByHand, Held, Record
+from controller.model.text import text
+from controller.model.view import Desired, Health
+from controller.recovery import policy, story
+from controller.recovery.blame import blame, storm
+from controller.recovery.ledger import Ledger
+from controller.recovery.policy import Jitter
+from controller.recovery.scene import DOWN, Busy, Memory, Scene, Sight, Turn
+from controller.recovery.treatment import Treatment
+from controller.recovery.trouble import Drive, Trouble, trouble_of
+
+
+def heal(
+    scene: Scene, memory: Memory, now: datetime, jitter: Jitter, new_id: Callable[[], str]
+) -> Turn:
+    """One turn. Nothing is concluded, and nothing done, while the engine does not answer."""
+    ledger = Ledger(scene, memory, now, new_id)
+    since = _storm_since(scene, memory, now) if scene.connected else memory.storm_since
+    treatment = Treatment(scene, ledger, now, jitter, since)
+    if scene.connected:
+        healer = _Healer(scene, ledger, treatment, now)
+        for name in with_dependencies(scene.stack, scene.sights):
+            sight = scene.sights.get(name)
+            if sight is not None and sight.spec.managed:
+                healer.service(name, sight)
+    return Turn(
+        memory=ledger.memory(since),
+        records=ledger.changed_records,
+        incidents=ledger.changed_incidents,
+        opened=tuple(ledger.opened),
+        orders=tuple(treatment.orders),
+        shown={name: ledger.healing(name) for name in scene.sights},
+        ask=frozenset(treatment.ask),
+        forgive=tuple(treatment.forgive),
+        look_again_at=min(treatment.due, default=None),
+    )
+
+
+def _storm_since(scene: Scene, memory: Memory, now: datetime) -> datetime | None:
+    if not storm(scene):
+        return None
+    before = memory.storm_since
+    return now if before is None or before > now else before
+
+
+class _Healer:
+    def __init__(self, scene: Scene, ledger: Ledger, treatment: Treatment, now: datetime):
+        self._scene = scene
+        self._ledger = ledger
+        self._treatment = treatment
+        self._now = now
+
+    def service(self, name: str, sight: Sight) -> None:
+        record = policy.sane(self._ledger.record(name), sight.spec.recovery, self._now)
+        self._ledger.remember(name, record)
+        if sight.desired is Desired.STOPPED:
+            self._rest(name)
+        elif sight.busy is Busy.PERSON:
+            self._by_person(name)
+        elif sight.busy is Busy.HUB:
+            # Its end wakes us; until then nobody else touches it.
+            return
+        elif self._is_by_hand(name, sight):
+            self._hold(name, sight)
+        elif sight.verdict.health is Health.HEALTHY:
+            self._well(name, sight)
+        elif (trouble := trouble_of(sight)) is not None:
+            self._sick(name, sight, trouble)
+        else:
+            self._neither(name, sight)
+
+    def _rest(self, name: str) -> None:
+        """A person wants it stopped: whatever was going on is over."""
+        self._ledger.tell(name, Act.OPERATOR, text("incident.stop_asked"))
+        incident = self._ledger.incident(name)
+        if incident is not None:
+            self._ledger.keep(story.ended(incident, Ending.OPERATOR, self._now))
+        self._ledger.remember(name, policy.afresh(self._ledger.record(name)))
+
+    def _by_person(self, name: str) -> None:
+        """A person acts on it through the hub: old tries and holds no longer count."""
+        self._ledger.tell(name, Act.OPERATOR, text("incident.operator"))
+        self._ledger.remember(name, policy.afresh(self._ledger.record(name)))
+
+    def _is_by_hand(self, name: str, sight: Sight) -> bool:
+        """Whether a person took it down beside the hub, and it still is."""
+        record = self._ledger.record(name)
+        how: ByHand | None
+        if sight.state is State.PAUSED:
+            how = ByHand.PAUSED
+        elif sight.state not in DOWN:
+            self._ledger.remember(name, replace(record, held=None))
+            return False
+        elif record.held is not None and record.held.how is not ByHand.PAUSED:
+            how = record.held.how
+        else:
+            how = sight.by_hand
+        if how is None:
+            return False
+        if record.held is None or record.held.how is not how:
+            held = Held(how, sight.life, self._now)
+            self._ledger.remember(name, replace(record, held=held, next_at=None, attempt=None))
+        return True
+
+    def _hold(self, name: str, sight: Sight) -> None:
+        held = self._ledger.record(name).held
+        assert held is not None
+        why = text(f"incident.{held.how}_outside")
+        if self._ledger.incident(name) is None:
+            trouble = Trouble(Kind.STOPPED_OUTSIDE, Drive.DEATH, why, sight.since)
+            self._ledger.begin(name, sight, trouble)
+        self._ledger.acted(name, "interrupted")
+        self._ledger.tell(name, Act.HOLD, why)
+        self._ledger.show(name, Health.HELD, why)
+
+    def _well(self, name: str, sight: Sight) -> None:
+        record = self._ledger.record(name)
+        since = record.well_since or self._now
+        record = self._ledger.remember(
+            name, replace(record, well_since=since, gave_up_at=None, attempt=None, next_at=None)
+        )
+        incident = self._ledger.incident(name)
+        if incident is None:
+            return
+        settled_at = since + timedelta(seconds=policy.settle_s(record))
+        if self._now >= settled_at:
+            self._ledger.keep(story.closed(incident, sight.life, self._now))
+            return
+        self._treatment.due.append(settled_at)
+        seconds = policy.shown_s(policy.settle_s(record))
+        why = text("incident.settling", count=record.streak, seconds=seconds)
+        self._ledger.show(name, Health.UNHEALTHY, why)
+
+    def _neither(self, name: str, sight: Sight) -> None:
+        """Starting, finished or unknown: a break in being well, and no reason to act."""
+        record = self._ledger.record(name)
+        if sight.verdict.health is Health.STARTING:
+            self._ledger.remember(name, policy.rested(record, sight.spec.recovery, self._now))
+        incident = self._ledger.incident(name)
+        if incident is not None and sight.verdict.health is Health.STOPPED:
+            # A one-shot that failed before has finished its work now.
+            self._ledger.keep(story.closed(incident, sight.life, self._now))
+
+    def _sick(self, name: str, sight: Sight, trouble: Trouble) -> None:
+        record = policy.rested(self._ledger.record(name), sight.spec.recovery, trouble.since)
+        self._ledger.remember(name, record)
+        if record.gave_up_at is not None:
+            if sight.life == record.gave_up_life:
+                self._treatment.show_given_up(name, sight)
+                return
+            self._ledger.remember(name, policy.afresh(record))
+        if self._scene.arrival is not None and self._scene.pause is None:
+            self._found(name, sight, trouble)
+            return
+        blamed = blame(self._scene, name, trouble)
+        if self._ledger.incident(name) is None:
+            if blamed.unsure and trouble.drive is Drive.PROBES:
+                self._treatment.wait_for(blamed)
+                return
+            self._ledger.begin(name, sight, trouble, blamed.root)
+        self._finish_attempt(name, sight)
+        if blamed.root is not None:
+            self._treatment.block(name, blamed.root)
+        elif self._treatment.released(name, trouble):
+            self._treatment.treat(name, sight, trouble, blamed)
+
+    def _found(self, name: str, sight: Sight, trouble: Trouble) -> None:
+        """Dead on arrival: convergence starts it, in order, and nothing is charged for it."""
+        assert self._scene.arrival is not None
+        if trouble.drive is Drive.PROBES or self._ledger.incident(name) is not None:
+            return
+        why = text("incident.found", why=trouble.cause, away=self._scene.arrival)
+        self._ledger.begin(name, sight, replace(trouble, cause=why))
+        self._ledger.tell(name, Act.START, self._scene.arrival, "running")
+
+    def _finish_attempt(self, name: str, sight: Sight) -> None:
+        """The try before this one did not help, or died with the hub that made it."""
+        record = self._ledger.record(name)
+        if record.attempt is None:
+            self._ledger.acted(name, "failed")
+        elif record.attempt.life != sight.life:
+            self._ledger.remember(name, replace(record, attempt=None))
+            self._ledger.acted(name, "interrupted")
+
+
+def exempt(memory: Memory) -> frozenset[str]:
+    """Services that convergence must leave to healing: held, given up, or being treated."""
+    return frozenset(name for name, record in memory.records.items() if _healing_has(record))
+
+
+def _healing_has(record: Record) -> bool:
+    return bool(record.held or record.gave_up_at or record.incident or record.attempt)

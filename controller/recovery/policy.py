@@ -1,0 +1,125 @@
+"""When a service may be restarted next, from its history alone; pure.
+
+A calculator in the manner of Nomad's restart tracker: what happened and what time it is go in,
+"now", "then" or "never again" comes out, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from controller.model.recovery import Record
+from controller.model.spec import RecoverySpec
+from controller.model.text import Text, text
+
+Jitter = Callable[[float, float], float]
+"""Moves a duration by at most ± the given fraction of it."""
+
+_JITTER = 0.25
+_MEND_FIRST_S = 10.0
+_SETTLE_MAX_S = 60.0
+_MINUTE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """The next try: after `delay_s`, or never (`None`). `cause` says why then."""
+
+    delay_s: float | None
+    cause: Text
+
+
+def rule(
+    spec: RecoverySpec, record: Record, now: datetime, jitter: Jitter, *, mending: bool
+) -> Ruling:
+    """When to try next. `mending`: a person must change something first (an image, a port), so
+    tries are slow and never used up."""
+    spent = restarts_within(record, spec.window_s, now)
+    if not mending and spent >= spec.max_restarts:
+        return Ruling(
+            None, text("incident.gave_up", count=spent, minutes=round(spec.window_s / 60, 1))
+        )
+    if mending:
+        delay = min(spec.max_backoff_s, _MEND_FIRST_S * 2 ** min(record.streak, 16))
+        return _after(jitter(delay, _JITTER), record)
+    if record.streak == 0:
+        return Ruling(0.0, cause_of(record))
+    delay = min(spec.max_backoff_s, spec.backoff_s * 2 ** min(record.streak - 1, 32))
+    return _after(jitter(delay, _JITTER), record)
+
+
+def _after(delay_s: float, record: Record) -> Ruling:
+    return Ruling(delay_s, cause_of(replace(record, delay_s=delay_s)))
+
+
+def cause_of(record: Record) -> Text:
+    """Why the next try comes when it comes."""
+    if record.delay_s == 0:
+        return text("incident.at_once")
+    seconds = shown_s(record.delay_s)
+    return text("incident.after_pause", number=record.streak + 1, seconds=seconds)
+
+
+def shown_s(seconds: float) -> float:
+    """Seconds as people read them."""
+    return round(seconds, 1) if seconds < 10 else round(seconds)
+
+
+def restarts_within(record: Record, window_s: float, now: datetime) -> int:
+    """How many tries fell into the window that ends now."""
+    return sum(1 for at in record.restarts if (now - at).total_seconds() < window_s)
+
+
+def settle_s(record: Record) -> float:
+    """How long it must stay well before that counts: nothing after a first restart, then as long
+    as the pause that led to it, so that a crash loop is never shown as running."""
+    return min(record.delay_s, _SETTLE_MAX_S) if record.streak > 1 else 0.0
+
+
+def begun(record: Record, spec: RecoverySpec, now: datetime, *, counted: bool) -> Record:
+    """The record with one more try; one that is not `counted` takes nothing from the budget."""
+    oldest = now - timedelta(seconds=max(spec.window_s, _MINUTE_S))
+    kept = tuple(at for at in record.restarts if at > oldest)
+    return replace(
+        record,
+        restarts=(*kept, now) if counted else kept,
+        streak=record.streak + 1,
+        total=record.total + 1,
+        next_at=None,
+        well_since=None,
+    )
+
+
+def rested(record: Record, spec: RecoverySpec, trouble_since: datetime) -> Record:
+    """The record at the beginning of new trouble: long enough well makes the next try the first."""
+    if record.well_since is None:
+        return record
+    well_s = (trouble_since - record.well_since).total_seconds()
+    if well_s >= spec.reset_s:
+        record = replace(record, streak=0, delay_s=0.0)
+    return replace(record, well_since=None)
+
+
+def afresh(record: Record) -> Record:
+    """The record after a person took over: only the count and the open incident are left."""
+    return Record(total=record.total, incident=record.incident)
+
+
+def sane(record: Record, spec: RecoverySpec, now: datetime) -> Record:
+    """The record under a clock that was set back: nothing in it lies further ahead than it may."""
+    furthest = now + timedelta(seconds=spec.max_backoff_s * (1 + _JITTER))
+    wrong = any(at > now for at in record.restarts)
+    wrong |= record.next_at is not None and record.next_at > furthest
+    wrong |= record.well_since is not None and record.well_since > now
+    wrong |= record.freed_at is not None and record.freed_at > now
+    if not wrong:
+        return record
+    return replace(
+        record,
+        restarts=tuple(min(at, now) for at in record.restarts),
+        next_at=min(record.next_at, furthest) if record.next_at else None,
+        well_since=min(record.well_since, now) if record.well_since else None,
+        freed_at=min(record.freed_at, now) if record.freed_at else None,
+    )
