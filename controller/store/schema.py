@@ -35,4 +35,32 @@ STEPS: tuple[str, ...] = (
         operation TEXT
     ) STRICT;
     """,
+    """
+    CREATE TABLE setting (
+        name  TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE recovery (
+        service TEXT PRIMARY KEY,
+        body    TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE incident (
+        id        TEXT PRIMARY KEY,
+        service   TEXT NOT NULL,
+        kind      TEXT NOT NULL,
+        opened_at TEXT NOT NULL,
+        closed_at TEXT,
+        outcome   TEXT,
+        body      TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX incident_by_time ON incident (opened_at DESC, id DESC);
+    CREATE INDEX incident_by_service ON incident (service, opened_at DESC, id DESC);
+    CREATE INDEX incident_open ON incident (opened_at DESC, id DESC) WHERE closed_at IS NULL;
+    CREATE TABLE rehearsal (
+        id           TEXT PRIMARY KEY,
+        requested_at TEXT NOT NULL,
+        body         TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX rehearsal_by_time ON rehearsal (requested_at DESC, id DESC);
+    """,
 )

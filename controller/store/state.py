@@ -23,10 +23,10 @@ from controller.model.view import (
     ServiceResult,
     Wish,
 )
+from controller.store import audit
 from controller.store.database import Database
 
 _KEEP_OPERATIONS = 1000
-_KEEP_AUDIT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,15 @@ class StateStore:
                 ),
             )
             _interrupt(c, stored.supersedes, operation.requested_at)
-            _audit(c, operation, stored.cause)
+            audit.write(
+                c,
+                at=operation.requested_at,
+                who=operation.requested_by,
+                action=operation.kind,
+                targets=operation.targets,
+                cause=stored.cause,
+                operation=operation.id,
+            )
             _prune(c)
 
         await self._db.write(work)
@@ -154,27 +162,12 @@ def _interrupt(c: sqlite3.Connection, operations: Sequence[str], at: datetime) -
     )
 
 
-def _audit(c: sqlite3.Connection, operation: OperationView, cause: str) -> None:
-    c.execute(
-        "INSERT INTO audit (at, who, action, targets, cause, operation) VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            rfc3339(operation.requested_at),
-            operation.requested_by,
-            operation.kind,
-            json.dumps(operation.targets),
-            cause,
-            operation.id,
-        ),
-    )
-
-
 def _prune(c: sqlite3.Connection) -> None:
     c.execute(
         "DELETE FROM operation WHERE status != 'running' AND id NOT IN"
         " (SELECT id FROM operation ORDER BY requested_at DESC LIMIT ?)",
         (_KEEP_OPERATIONS,),
     )
-    c.execute("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?", (_KEEP_AUDIT,))
 
 
 def _result_row(result: ServiceResult) -> dict[str, Any]:
