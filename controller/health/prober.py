@@ -1,8 +1,9 @@
 """Keeps one probe loop per running container, so that a slow service never delays another.
 
-A loop asks, waits its interval (jittered, so that fifty services do not ask in step) and asks
-again: probes of one service cannot pile up. While a container starts it is asked often, because
-dependants and people wait for the first good answer.
+A loop asks, waits for the rest of its interval (jittered, so that fifty services do not ask in
+step) and asks again: probes of one service cannot pile up. While a container starts it is asked
+often, because dependants and people wait for the first good answer. What the hub could not ask, or
+asked while it was itself starved, is discarded: it says nothing about the service.
 """
 
 from __future__ import annotations
@@ -12,11 +13,19 @@ import logging
 from collections.abc import Callable
 
 import aiohttp
+from tenacity import (
+    AsyncRetrying,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_random_exponential,
+)
 
 from controller import clock
 from controller.health.history import ProbeHistory
 from controller.health.probe import Target, ask, new_session
+from controller.model.probe import ProbeResult
 from controller.model.spec import ProbeKind, ProbeSpec
+from controller.model.text import Text
 
 log = logging.getLogger(__name__)
 
@@ -24,16 +33,31 @@ _STARTUP_FIRST_S = 0.1
 _STARTUP_GROWTH = 1.15
 _STARTUP_MAX_S = 0.5
 _JITTER = 0.1
+_ATTEMPTS = 3
+_RETRY_FIRST_S = 0.05
+_RETRY_MAX_S = 0.5
+_COMPLAIN_EVERY_S = 60.0
 
 
 class Prober:
-    """Runs the loops. `on_history(service)` is told after every result."""
+    """Runs the loops. `on_history(service)` is told after every result that counts, `on_result`
+    gets that result; while `self_check` gives a reason, failures do not count."""
 
-    def __init__(self, on_history: Callable[[str], None]):
+    def __init__(
+        self,
+        on_history: Callable[[str], None],
+        *,
+        on_result: Callable[[str, ProbeResult], None] | None = None,
+        self_check: Callable[[], Text | None] | None = None,
+    ):
         self._on_history = on_history
+        self._on_result = on_result
+        self._self_check = self_check
         self._session: aiohttp.ClientSession | None = None
         self._loops: dict[str, tuple[Target, ProbeSpec, asyncio.Task[None]]] = {}
         self._histories: dict[str, ProbeHistory] = {}
+        self._discarded = 0
+        self._complained_at: float | None = None
 
     def history(self, service: str) -> ProbeHistory | None:
         return self._histories.get(service)
@@ -46,12 +70,13 @@ class Prober:
         running = self._loops.get(service)
         if running and running[:2] == (target, probe) and not running[2].done():
             return
-        self.forget(service)
-        self._histories[service] = ProbeHistory(target.incarnation)
-        work = self._loop(service, target, probe)
-        task = asyncio.get_running_loop().create_task(work, name=f"probe {service}")
-        task.add_done_callback(_report)
-        self._loops[service] = (target, probe, task)
+        self._begin(service, target, probe, ProbeHistory(target.incarnation))
+
+    def forgive(self, service: str) -> None:
+        """Forget what was bad and ask anew at once; an answer still on its way does not count."""
+        running, history = self._loops.get(service), self._histories.get(service)
+        if running and history:
+            self._begin(service, running[0], running[1], history.forgive())
 
     def forget(self, service: str) -> None:
         """Stop probing `service` and drop what was known of it."""
@@ -60,20 +85,62 @@ class Prober:
             running[2].cancel()
         self._histories.pop(service, None)
 
+    def _begin(self, service: str, target: Target, probe: ProbeSpec, history: ProbeHistory) -> None:
+        self.forget(service)
+        self._histories[service] = history
+        work = self._loop(service, target, probe)
+        task = asyncio.get_running_loop().create_task(work, name=f"probe {service}")
+        task.add_done_callback(_report)
+        self._loops[service] = (target, probe, task)
+
     async def _loop(self, service: str, target: Target, probe: ProbeSpec) -> None:
-        pause = _STARTUP_FIRST_S
         # Made at first use: a session belongs to the event loop that runs.
         session = self._session = self._session or new_session()
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(_ATTEMPTS) | stop_before_delay(probe.interval_s),
+            wait=wait_random_exponential(multiplier=_RETRY_FIRST_S, max=_RETRY_MAX_S),
+            reraise=True,
+        )
+        startup_s = _STARTUP_FIRST_S
         while True:
-            result = await ask(session, target, probe, clock.now())
-            history = self._histories[service].add(result, probe.successes)
-            self._histories[service] = history
-            self._on_history(service)
+            began = clock.monotonic()
+            try:
+                # It retries only what raises, and an answer about the service never does.
+                self._take(service, probe, await retrying(ask, session, target, probe, clock.now()))
+            except Exception as error:
+                self._discarded += 1
+                if self._may_complain():
+                    log.error(
+                        "%d probes failed by the hub's own doing and do not count, the last of %s",
+                        self._discarded,
+                        service,
+                        exc_info=error,
+                    )
+                    self._discarded = 0
+            history = self._histories.get(service)
+            if history is None:
+                return  # forgotten by those who were told
             if history.ready_at is None:
-                await asyncio.sleep(min(pause, probe.interval_s))
-                pause = min(pause * _STARTUP_GROWTH, _STARTUP_MAX_S)
+                await asyncio.sleep(min(startup_s, probe.interval_s))
+                startup_s = min(startup_s * _STARTUP_GROWTH, _STARTUP_MAX_S)
             else:
-                await asyncio.sleep(clock.jitter(probe.interval_s, _JITTER))
+                await asyncio.sleep(_pause(history, probe, clock.monotonic() - began))
+
+    def _take(self, service: str, probe: ProbeSpec, result: ProbeResult) -> None:
+        if not result.ok and self._self_check is not None and self._self_check() is not None:
+            return
+        self._histories[service] = self._histories[service].add(result, probe)
+        if self._on_result is not None:
+            self._on_result(service, result)
+        self._on_history(service)
+
+    def _may_complain(self) -> bool:
+        """Not for each of fifty services at every interval."""
+        now = clock.monotonic()
+        if self._complained_at is not None and now - self._complained_at < _COMPLAIN_EVERY_S:
+            return False
+        self._complained_at = now
+        return True
 
     async def close(self) -> None:
         loops = [task for _, _, task in self._loops.values()]
@@ -82,6 +149,14 @@ class Prober:
         await asyncio.gather(*loops, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
+
+
+def _pause(history: ProbeHistory, probe: ProbeSpec, took_s: float) -> float:
+    """Seconds to wait, so that probes begin an interval apart. The first is drawn from the whole
+    interval: services that came up together are spread over it."""
+    if history.since_ready <= 1:
+        return clock.jitter(probe.interval_s / 2, 1)
+    return max(0.0, clock.jitter(probe.interval_s, _JITTER) - took_s)
 
 
 def _report(task: asyncio.Task[None]) -> None:

@@ -11,7 +11,9 @@ from datetime import datetime
 
 from controller.health.history import ProbeHistory
 from controller.model.observation import ContainerObs, State
-from controller.model.spec import ProbeKind, ServiceSpec
+from controller.model.probe import ProbeResult
+from controller.model.recovery import Healing
+from controller.model.spec import ProbeKind, ProbeSpec, ServiceSpec
 from controller.model.text import Text, text
 from controller.model.view import Desired, Health, Verdict
 
@@ -32,19 +34,24 @@ class Evidence:
     note: Verdict | None = None
     phase: Text | None = None
     one_shot: bool = False
+    healing: Healing | None = None
 
 
 def conclude(evidence: Evidence, now: datetime) -> Verdict:
-    """The verdict as people see it: an operation under way shows as `starting`, not as failed."""
+    """The verdict as people see it: an operation under way shows as `starting`, not as failed, and
+    what recovery has decided is said instead of the symptom it saw."""
     verdict = judge(evidence, now)
     gone = (Health.FAILED, Health.STOPPED, Health.BLOCKED)
     if evidence.phase is not None and verdict.health in gone:
         return Verdict(Health.STARTING, evidence.phase)
+    decided = evidence.healing.verdict if evidence.healing else None
+    if decided is not None and verdict.health is not Health.UNKNOWN:
+        return decided
     return verdict
 
 
 def judge(evidence: Evidence, now: datetime) -> Verdict:
-    """The bare verdict, as the executor's gates need it."""
+    """The bare verdict, as the executor's gates and recovery need it."""
     if not evidence.engine_connected:
         return Verdict(Health.UNKNOWN, text("health.engine_unreachable"))
     container = evidence.container
@@ -120,21 +127,53 @@ def _by_healthcheck(container: ContainerObs) -> Verdict:
 
 def _by_probes(evidence: Evidence, container: ContainerObs, now: datetime) -> Verdict:
     probe, history = evidence.spec.probe, evidence.probes
-    if history is None or history.incarnation != container.incarnation or not history.last:
+    if history is None or history.incarnation != container.incarnation:
         return Verdict(Health.STARTING, text("health.not_probed"))
-    last = history.last
+    if history.forgiven:
+        return Verdict(Health.STARTING, text("health.asked_anew"))
+    if history.last is None:
+        return Verdict(Health.STARTING, text("health.not_probed"))
     if history.ready_at is None:
-        since = container.started_at or history.results[0].at
-        waited = (now - since).total_seconds()
-        if waited < probe.startup_s:
-            return Verdict(Health.STARTING, text("health.waiting", last=last.said))
+        return _before_ready(history, history.last, container, probe, now)
+    return _since_ready(history, history.last, probe)
+
+
+def _before_ready(
+    history: ProbeHistory,
+    last: ProbeResult,
+    container: ContainerObs,
+    probe: ProbeSpec,
+    now: datetime,
+) -> Verdict:
+    since = container.started_at or history.results[0].at
+    started_long_ago = (now - since).total_seconds() >= probe.startup_s
+    if not started_long_ago or not _bad_for_long(history, probe, now):
+        return Verdict(Health.STARTING, text("health.waiting", last=last.said))
+    seconds = round(probe.startup_s)
+    return Verdict(Health.UNHEALTHY, text("health.never_ready", seconds=seconds, last=last.said))
+
+
+def _bad_for_long(history: ProbeHistory, probe: ProbeSpec, now: datetime) -> bool:
+    """Bad for as long as a ready service may be: a hub that has just come back knows nothing of
+    a long life, asks quickly, and must not condemn it for one slow moment."""
+    if history.first_bad_at is None or history.failures_in_a_row < probe.failures:
+        return False
+    bad_s = (now - history.first_bad_at).total_seconds()
+    return bad_s >= (probe.failures - 1) * probe.interval_s
+
+
+def _since_ready(history: ProbeHistory, last: ProbeResult, probe: ProbeSpec) -> Verdict:
+    if history.unhealthy and last.ok:
+        good = history.successes_in_a_row
         return Verdict(
-            Health.UNHEALTHY,
-            text("health.never_ready", seconds=round(probe.startup_s), last=last.said),
+            Health.UNHEALTHY, text("health.recovering", good=good, needed=probe.successes)
         )
-    if history.failures_in_a_row >= probe.failures:
+    if history.unhealthy:
+        count = history.failures_in_a_row
+        return Verdict(Health.UNHEALTHY, text("health.failing", count=count, last=last.said))
+    if history.flapping:
+        bad = sum(not result.ok for result in history.window)
         return Verdict(
-            Health.UNHEALTHY,
-            text("health.failing", count=history.failures_in_a_row, last=last.said),
+            Health.UNHEALTHY, text("health.flapping", bad=bad, count=len(history.window))
         )
     return Verdict(Health.HEALTHY, text("health.ok"))

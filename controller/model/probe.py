@@ -10,10 +10,14 @@ from controller.model.text import Text
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """One probe. `response_ms` is None where nothing answered; `port_open` None if unknown."""
+    """One probe. `response_ms` is None where nothing answered; `port_open` None if unknown.
+
+    `timed_out` with an open port is a hang: somebody took the connection and said nothing.
+    """
 
     at: datetime
     ok: bool
     said: Text
     response_ms: float | None = None
     port_open: bool | None = None
+    timed_out: bool = False

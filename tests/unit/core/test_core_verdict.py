@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from controller.health.verdict import Evidence, conclude, exit_sentence, judge
 from controller.i18n import LANGUAGES, render
 from controller.model.observation import ContainerObs, State
 from controller.model.probe import ProbeResult
+from controller.model.recovery import Healing
 from controller.model.spec import ProbeKind, ProbeSpec, ServiceSpec
 from controller.model.text import Text, text
 from controller.model.view import Desired, Health, Verdict
@@ -19,6 +21,7 @@ from controller.model.view import Desired, Health, Verdict
 HTTP = ProbeSpec(ProbeKind.HTTP, 8000)
 GOOD = text("probe.http", status=200)
 BAD = text("probe.refused", port=8000)
+PATIENT = replace(HTTP, successes=2)
 NOTE = Verdict(Health.FAILED, text("fail.port_taken", port=8000))
 
 
@@ -26,13 +29,13 @@ def web(probe: ProbeSpec = HTTP) -> ServiceSpec:
     return service("web", probe=probe)
 
 
-def history(answers: str, found: ContainerObs) -> ProbeHistory:
+def history(answers: str, found: ContainerObs, probe: ProbeSpec = HTTP) -> ProbeHistory:
     """`+` is a good answer, `-` a bad one, oldest first, a second apart, the last now."""
     known = ProbeHistory(found.incarnation)
     for index, sign in enumerate(answers):
         at = NOW - timedelta(seconds=len(answers) - 1 - index)
         good = sign == "+"
-        known = known.add(ProbeResult(at, good, GOOD if good else BAD), HTTP.successes)
+        known = known.add(ProbeResult(at, good, GOOD if good else BAD), probe)
     return known
 
 
@@ -46,9 +49,10 @@ def evidence(
     note: Verdict | None = None,
     phase: Text | None = None,
     one_shot: bool = False,
+    healing: Healing | None = None,
 ) -> Evidence:
-    probes = history(answers, found) if found and answers is not None else None
-    return Evidence(web(probe), desired, found, probes, connected, note, phase, one_shot)
+    probes = history(answers, found, probe) if found and answers is not None else None
+    return Evidence(web(probe), desired, found, probes, connected, note, phase, one_shot, healing)
 
 
 RUNNING = container("web")
@@ -175,9 +179,15 @@ TABLE: list[tuple[str, Evidence, Health, str]] = [
     ),
     (
         "never came up",
-        evidence(RUNNING, answers="---"),
+        evidence(RUNNING, answers="-----"),
         Health.UNHEALTHY,
         "health.never_ready(seconds=60, last=probe.refused(port=8000))",
+    ),
+    (
+        "a hub that came back does not condemn a long life for a slow moment",
+        evidence(RUNNING, answers="----"),
+        Health.STARTING,
+        "health.waiting(last=probe.refused(port=8000))",
     ),
     ("well", evidence(RUNNING, answers="-+"), Health.HEALTHY, "health.ok"),
     ("one bad answer is forgiven", evidence(RUNNING, answers="+-"), Health.HEALTHY, "health.ok"),
@@ -187,6 +197,42 @@ TABLE: list[tuple[str, Evidence, Health, str]] = [
         evidence(RUNNING, answers="+---"),
         Health.UNHEALTHY,
         "health.failing(count=3, last=probe.refused(port=8000))",
+    ),
+    (
+        "one good answer is not two",
+        evidence(RUNNING, answers="++---+", probe=PATIENT),
+        Health.UNHEALTHY,
+        "health.recovering(good=1, needed=2)",
+    ),
+    (
+        "two are",
+        evidence(RUNNING, answers="++---++", probe=PATIENT),
+        Health.HEALTHY,
+        "health.ok",
+    ),
+    (
+        "a bad one between good ones begins the count anew",
+        evidence(RUNNING, answers="++---+-+", probe=PATIENT),
+        Health.UNHEALTHY,
+        "health.recovering(good=1, needed=2)",
+    ),
+    (
+        "flapping",
+        evidence(RUNNING, answers="+--+--+-+"),
+        Health.UNHEALTHY,
+        "health.flapping(bad=5, count=9)",
+    ),
+    (
+        "flapping, and down right now",
+        evidence(RUNNING, answers="+-+-+---"),
+        Health.UNHEALTHY,
+        "health.failing(count=3, last=probe.refused(port=8000))",
+    ),
+    (
+        "one long outage that ended is not flapping",
+        evidence(RUNNING, answers="+--------+"),
+        Health.HEALTHY,
+        "health.ok",
     ),
     ("and it recovers at once", evidence(RUNNING, answers="+---+"), Health.HEALTHY, "health.ok"),
     (
@@ -232,6 +278,66 @@ def test_an_operation_under_way_does_not_hide_what_runs() -> None:
     assert conclude(known, NOW).health is Health.HEALTHY
 
 
+# -- what recovery makes of it
+
+WAITS = Verdict(Health.FAILED, text("exit.code", code=3))
+BLOCKED = Verdict(Health.BLOCKED, text("health.asked_anew"))
+
+
+@pytest.mark.parametrize(
+    ("known", "shown"),
+    [
+        (evidence(exited(3), healing=Healing(BLOCKED)), BLOCKED),
+        (evidence(RUNNING, answers="+---", healing=Healing(BLOCKED)), BLOCKED),
+        (evidence(RUNNING, answers="+", healing=Healing(BLOCKED)), BLOCKED),
+        (evidence(exited(3), healing=Healing(None, restarts=4)), WAITS),
+        (evidence(exited(3), healing=Healing()), WAITS),
+    ],
+    ids=["gone", "sick", "well", "nothing to add", "idle"],
+)
+def test_what_recovery_decided_is_what_is_shown(known: Evidence, shown: Verdict) -> None:
+    assert conclude(known, NOW) == shown
+    assert judge(known, NOW) == judge(replace(known, healing=None), NOW)
+
+
+def test_recovery_yields_to_an_operation_under_way_and_to_ignorance() -> None:
+    phase, healing = text("phase.starting"), Healing(BLOCKED)
+    busy = evidence(exited(3), phase=phase, healing=healing)
+    assert conclude(busy, NOW) == Verdict(Health.STARTING, phase)
+    silent = evidence(RUNNING, answers="+", connected=False, healing=healing)
+    assert conclude(silent, NOW).health is Health.UNKNOWN
+
+
+# -- forgiven
+
+
+def forgiven(answers: str, before: str = "+---", probe: ProbeSpec = HTTP) -> Verdict:
+    known = history(before, RUNNING, probe).forgive()
+    for sign in answers:
+        known = known.add(ProbeResult(NOW, sign == "+", GOOD if sign == "+" else BAD), probe)
+    return judge(Evidence(web(probe), Desired.RUNNING, RUNNING, known, True), NOW)
+
+
+@pytest.mark.parametrize(
+    ("answers", "health", "reason"),
+    [
+        ("", Health.STARTING, "health.asked_anew"),
+        ("--", Health.STARTING, "health.asked_anew"),
+        ("---", Health.UNHEALTHY, "health.failing(count=3, last=probe.refused(port=8000))"),
+        ("--+", Health.HEALTHY, "health.ok"),
+        ("--+--", Health.HEALTHY, "health.ok"),
+    ],
+)
+def test_a_forgiven_service_proves_itself_anew(answers: str, health: Health, reason: str) -> None:
+    verdict = forgiven(answers)
+    assert (verdict.health, str(verdict.reason)) == (health, reason)
+
+
+def test_one_that_was_never_ready_is_forgiven_too() -> None:
+    assert forgiven("--", before="-----").health is Health.STARTING
+    assert forgiven("+", before="-----").health is Health.HEALTHY
+
+
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [
@@ -249,33 +355,3 @@ def test_an_operation_under_way_does_not_hide_what_runs() -> None:
 def test_why_it_ended(found: ContainerObs, sentence: str) -> None:
     assert str(exit_sentence(found)) == sentence
     assert all(render(exit_sentence(found), language) for language in LANGUAGES)
-
-
-# -- the history of probes
-
-
-def test_history_counts_in_a_row_and_remembers_the_first_readiness() -> None:
-    known = history("--+-+", RUNNING)
-    assert (known.failures_in_a_row, known.successes_in_a_row) == (0, 1)
-    assert known.ready_at == NOW - timedelta(seconds=2)
-    assert known.last is not None
-    assert known.last.ok
-
-
-def test_readiness_needs_as_many_successes_as_asked() -> None:
-    known = ProbeHistory("life")
-    good = ProbeResult(NOW, True, GOOD)
-    once = known.add(good, 2)
-    assert once.ready_at is None
-    assert once.add(ProbeResult(NOW, False, BAD), 2).add(good, 2).ready_at is None
-    assert once.add(good, 2).ready_at == NOW
-
-
-def test_history_is_bounded_and_its_counters_are_not() -> None:
-    known = history("-" * 50, RUNNING)
-    assert len(known.results) == 20
-    assert known.failures_in_a_row == 50
-
-
-def test_an_empty_history_has_no_last() -> None:
-    assert ProbeHistory("life").last is None
