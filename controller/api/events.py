@@ -11,9 +11,12 @@ from fastapi import APIRouter, Header, Request
 from starlette.responses import StreamingResponse
 
 from controller import clock
-from controller.api import render
+from controller.api import render, render_healing
 from controller.api.orchestration import language_of
 from controller.clock import rfc3339
+from controller.model.incident import Incident
+from controller.model.recovery import Pause
+from controller.model.rehearsal import Rehearsal
 from controller.model.view import OperationView, ServiceView
 from controller.telemetry.bus import Bus
 
@@ -46,10 +49,26 @@ class BusNotices:
         )
         self._bus.publish("engine", lambda _: body)
 
+    def incident(self, incident: Incident) -> None:
+        at = {"at": rfc3339(clock.now())}
+        self._bus.publish(
+            "incident", lambda lang: render.dumps(at | render_healing.incident(incident, lang))
+        )
+
+    def rehearsal(self, rehearsal: Rehearsal) -> None:
+        at = {"at": rfc3339(clock.now())}
+        self._bus.publish(
+            "rehearsal", lambda lang: render.dumps(at | render_healing.rehearsal(rehearsal, lang))
+        )
+
+    def paused(self, pause: Pause | None) -> None:
+        body = render.dumps({"at": rfc3339(clock.now())} | render_healing.paused(pause))
+        self._bus.publish("hub", lambda _: body)
+
 
 def router(bus: Bus) -> APIRouter:
-    """The stream's one route. Events: service, operation, engine, and resync where events were
-    missed: whoever gets that one looks at everything anew."""
+    """The stream's one route. Events: service, operation, engine, incident, rehearsal, hub (paused
+    or not), and resync where events were missed: whoever gets that looks at everything anew."""
     routes = APIRouter(tags=["hub"])
 
     @routes.get(

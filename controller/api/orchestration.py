@@ -85,7 +85,7 @@ class Orchestration:
         language = language_of(request)
         shown = render.service(self._world.service_view(known), language, clock.now())
         history = self._world.history(known)
-        shown["recent_probes"] = render.probes(history, language)
+        shown["recent_probes"] = render.probes(history.results if history else (), language)
         return json_response(shown)
 
     async def operations(self, request: Request) -> Response:

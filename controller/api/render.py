@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from controller.clock import rfc3339
-from controller.health.history import ProbeHistory
 from controller.i18n import render
+from controller.model.probe import ProbeResult
 from controller.model.view import OperationView, ServiceView, StackView
 from controller.orchestrator.plan import Plan
 
@@ -40,6 +41,7 @@ def service(view: ServiceView, language: str, now: datetime) -> dict[str, Any]:
         "port_open": view.port_open,
         "since": rfc3339(view.since),
         "operation": view.busy,
+        "incident": view.incident,
     }
 
 
@@ -110,8 +112,8 @@ def plan(view: Plan, language: str) -> dict[str, Any]:
     }
 
 
-def probes(history: ProbeHistory | None, language: str) -> list[dict[str, Any]]:
-    """The last probes of the container's present life, oldest first."""
+def probes(results: Iterable[ProbeResult], language: str) -> list[dict[str, Any]]:
+    """Probes as they were made, oldest first."""
     return [
         {
             "at": rfc3339(result.at),
@@ -119,5 +121,5 @@ def probes(history: ProbeHistory | None, language: str) -> list[dict[str, Any]]:
             "said": render(result.said, language),
             "response_ms": result.response_ms,
         }
-        for result in (history.results if history else ())
+        for result in results
     ]

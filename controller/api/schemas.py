@@ -40,6 +40,7 @@ class Service(BaseModel):
     port_open: bool | None
     since: str = Field(description="When `health` last changed.")
     operation: str | None = Field(description="The operation acting on it now.")
+    incident: str | None = Field(description="The open incident.")
 
 
 class Status(BaseModel):

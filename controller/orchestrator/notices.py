@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+from controller.model.incident import Incident
+from controller.model.recovery import Pause
+from controller.model.rehearsal import Rehearsal
 from controller.model.view import OperationView, ServiceView
 
 
@@ -16,3 +19,9 @@ class Notices(Protocol):
     def operation(self, view: OperationView) -> None: ...
 
     def engine(self, connected: bool, since: datetime) -> None: ...
+
+    def incident(self, incident: Incident) -> None: ...
+
+    def rehearsal(self, rehearsal: Rehearsal) -> None: ...
+
+    def paused(self, pause: Pause | None) -> None: ...

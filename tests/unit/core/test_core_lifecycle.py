@@ -22,7 +22,10 @@ from controller.errors import (
     StoreError,
     UnknownServiceError,
 )
+from controller.model.incident import Incident
 from controller.model.observation import ContainerObs, State
+from controller.model.recovery import Pause
+from controller.model.rehearsal import Rehearsal
 from controller.model.spec import StackSpec
 from controller.model.text import text
 from controller.model.view import (
@@ -54,6 +57,9 @@ class Ear:
     services: list[ServiceView] = field(default_factory=list)
     operations: list[OperationView] = field(default_factory=list)
     engines: list[bool] = field(default_factory=list)
+    incidents: list[Incident] = field(default_factory=list)
+    rehearsals: list[Rehearsal] = field(default_factory=list)
+    pauses: list[Pause | None] = field(default_factory=list)
 
     def service(self, view: ServiceView) -> None:
         self.services.append(view)
@@ -63,6 +69,15 @@ class Ear:
 
     def engine(self, connected: bool, since: datetime) -> None:
         self.engines.append(connected)
+
+    def incident(self, incident: Incident) -> None:
+        self.incidents.append(incident)
+
+    def rehearsal(self, rehearsal: Rehearsal) -> None:
+        self.rehearsals.append(rehearsal)
+
+    def paused(self, pause: Pause | None) -> None:
+        self.pauses.append(pause)
 
 
 class Hub:
