@@ -58,13 +58,15 @@ SUPPRESSES = (Act.HOLD, Act.BLOCK)
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A line of the timeline. `outcome` is running, done, failed, unknown or interrupted for what
-    acts, '' for what only says; `detail` is what the container or engine said of a failure."""
+    acts, '' for what only says; `failure` is why it failed, `detail` what the container or the
+    engine said then."""
 
     at: datetime
     act: Act
     cause: Text
     outcome: str = ""
     ended_at: datetime | None = None
+    failure: Text | None = None
     detail: str | None = None
     operation: str | None = None
 

@@ -62,6 +62,7 @@ def acted(
     incident: Incident,
     outcome: str,
     now: datetime,
+    failure: Text | None = None,
     detail: str | None = None,
     operation: str | None = None,
 ) -> Incident:
@@ -73,6 +74,7 @@ def acted(
         running,
         outcome=outcome,
         ended_at=now,
+        failure=failure,
         detail=detail,
         operation=operation or running.operation,
     )
