@@ -11,9 +11,11 @@ import contextlib
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from typing import Any, cast
 
 import docker
+import requests
 from docker.types import IPAMConfig, IPAMPool
 from docker.utils import kwargs_from_env
 
@@ -27,6 +29,7 @@ from controller.model.spec import ContainerSpec, NetworkSpec, VolumeSpec
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
 _CALL_TIMEOUT_S = 30
 _PING_TIMEOUT_S = 2
+_LONGER_TAIL = 50
 
 
 def checked(name: str) -> str:
@@ -171,11 +174,34 @@ class DockerEngine:
         with mapped_errors("starting the container"):
             self.api.start(checked(container_id))
 
-    def stop(self, container_id: str, grace_s: float) -> None:
-        """SIGTERM (or the stop signal), then SIGKILL after `grace_s`; returns when it is over."""
+    def stop(self, container_id: str, grace_s: float) -> bool:
+        """SIGTERM (or the stop signal), then SIGKILL after `grace_s`; returns when it is over.
+
+        False where it had already ended: then not we but something else ended it.
+        """
+        grace = max(0, round(grace_s))
+        # docker-py's own `stop` hides the 304 by which the engine says "already stopped".
+        client = cast(Any, self.api)
         with mapped_errors("stopping the container"):
-            # docker-py waits for the grace beyond its own read timeout.
-            self.api.stop(checked(container_id), timeout=max(0, round(grace_s)))
+            answer = client._post(
+                client._url("/containers/{0}/stop", checked(container_id)),
+                params={"t": grace},
+                timeout=_CALL_TIMEOUT_S + grace,
+            )
+            client._raise_for_status(answer)
+        return bool(answer.status_code != requests.codes.not_modified)
+
+    def kill(self, container_id: str, signal: str = "SIGKILL") -> None:
+        """Send the signal to the main process. Raises EngineConflictError where none runs."""
+        with mapped_errors(f"sending {signal} to the container"):
+            self.api.kill(checked(container_id), signal=signal)
+
+    def top_pids(self, container_id: str) -> tuple[int, ...]:
+        """The host's ids of every process in it. Raises EngineConflictError where none runs."""
+        with mapped_errors("listing the container's processes"):
+            answer = self.api.top(checked(container_id), ps_args="-eo pid")
+        column = answer["Titles"].index("PID")
+        return tuple(int(row[column]) for row in answer["Processes"] or ())
 
     def unpause(self, container_id: str) -> None:
         with mapped_errors("resuming the paused container"):
@@ -246,11 +272,23 @@ class DockerEngine:
         with contextlib.suppress(EngineNotFoundError), mapped_errors(f"removing {name}"):
             self.api.remove_volume(checked(name))
 
-    def log_tail(self, container_id: str, lines: int) -> str:
-        """The last lines of output, both streams, as text."""
-        with mapped_errors("reading the container's output"):
-            raw = self.api.logs(checked(container_id), tail=lines, stdout=True, stderr=True)
-        return bytes(raw).decode("utf-8", "replace")
+    def log_tail(self, container_id: str, lines: int, until: datetime | None = None) -> str:
+        """The last lines of output, both streams, as text; those after `until` left out.
+
+        The engine takes the tail first and leaves out afterwards: where much was said since
+        `until`, a longer tail is asked for, and what lies beyond that is not found.
+        """
+        last = None if until is None else until.timestamp()
+        found: list[str] = []
+        for tail in (lines, lines * _LONGER_TAIL):
+            with mapped_errors("reading the container's output"):
+                raw = self.api.logs(
+                    checked(container_id), tail=tail, stdout=True, stderr=True, until=last
+                )
+            found = bytes(raw).decode("utf-8", "replace").splitlines(keepends=True)
+            if until is None or len(found) >= lines:
+                break
+        return "".join(found[-lines:])
 
     def project_containers(self, project: str) -> list[tuple[str, str, State]]:
         """(id, name, state) of every container of the project, one-offs too; cheap."""

@@ -17,7 +17,7 @@ import aiohttp
 from controller.engine.inspect import LABEL_PROJECT, LABEL_SERVICE
 from controller.errors import EngineUnreachableError
 
-_DEFAULT_SOCKET = "unix:///var/run/docker.sock"
+DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 _NOISE = ("exec_", "top", "attach", "resize", "export", "archive-path", "extract-to-dir")
 
 
@@ -30,7 +30,7 @@ async def service_events(
     Ends when the engine closes the stream. Raises EngineUnreachableError when it cannot be opened
     or breaks.
     """
-    connector, url = _where(base_url or os.environ.get("DOCKER_HOST") or _DEFAULT_SOCKET)
+    connector, url = where(base_url or os.environ.get("DOCKER_HOST") or DEFAULT_SOCKET)
     filters = json.dumps({"type": ["container"], "label": [f"{LABEL_PROJECT}={project}"]})
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
     try:
@@ -58,8 +58,9 @@ def _service_of(line: bytes) -> str | None:
     return service
 
 
-def _where(base_url: str) -> tuple[aiohttp.BaseConnector, str]:
+def where(base_url: str, *, force_close: bool = False) -> tuple[aiohttp.BaseConnector, str]:
+    """A connector to the engine at a DOCKER_HOST address, and the address to ask it at."""
     parts = urlsplit(base_url)
     if parts.scheme in ("unix", "http+unix"):
-        return aiohttp.UnixConnector(parts.path), "http://engine"
-    return aiohttp.TCPConnector(), f"http://{parts.netloc}"
+        return aiohttp.UnixConnector(parts.path, force_close=force_close), "http://engine"
+    return aiohttp.TCPConnector(force_close=force_close), f"http://{parts.netloc}"
