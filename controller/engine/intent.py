@@ -146,14 +146,14 @@ async def asked_to_end(
         ):
             answer.raise_for_status()
             return read_signs((await answer.read()).splitlines(), stop_signal)
-    except (aiohttp.ClientError, OSError, ValueError, KeyError) as error:
+    except (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError) as error:
         raise EngineUnreachableError(
             f"asking the engine who ended {service}: {type(error).__name__}: {error}"
         ) from error
 
 
 def read_signs(lines: Iterable[bytes], stop_signal: str = "") -> Asked:
-    """Reads the engine's event lines, oldest first. Raises ValueError or KeyError for others.
+    """Reads event lines, oldest first. Raises ValueError, KeyError or TypeError for others.
 
     A `start` begins a new life: what was asked of the one before says nothing about this one.
     """

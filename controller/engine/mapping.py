@@ -27,6 +27,9 @@ _PORT_TAKEN = re.compile(
     re.IGNORECASE,
 )
 _BOUND_PORT = re.compile(r"(?:0\.0\.0\.0|127\.0\.0\.1|\[::\]|[\d.]+|\*):(\d{1,5})")
+_NAMESPACE_GONE = re.compile(
+    r"cannot join (?:network|ipc|pid) .*container|joining \w+ namespace of", re.IGNORECASE
+)
 _COMMAND_MISSING = re.compile(
     r"executable file not found|no such file or directory|permission denied", re.IGNORECASE
 )
@@ -51,6 +54,10 @@ class ImageMissingError(EngineNotFoundError):
         self.image = image
 
 
+class NamespaceGoneError(EngineError):
+    """The container shares a namespace with one that does not run: it must be made anew."""
+
+
 class BadCommandError(EngineError):
     """The container's command cannot be run (missing or not executable)."""
 
@@ -70,6 +77,8 @@ def _from_api(doing: str, error: docker.errors.APIError) -> EngineError:
         return PortTakenError(said, int(found.group(1)) if found else None)
     if status == 404 and "no such image" in said.lower():
         return ImageMissingError(said.rsplit(": ", 1)[-1])
+    if _NAMESPACE_GONE.search(said):
+        return NamespaceGoneError(f"{doing}: {said}")
     if status == 404:
         return EngineNotFoundError(f"{doing}: {said}")
     if status in (409, 304):
