@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 
 import aiohttp
 from tenacity import (
@@ -39,6 +41,16 @@ _RETRY_MAX_S = 0.5
 _COMPLAIN_EVERY_S = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Loop:
+    """One running loop; `nudge` ends its pause early."""
+
+    target: Target
+    probe: ProbeSpec
+    task: asyncio.Task[None]
+    nudge: asyncio.Event
+
+
 class Prober:
     """Runs the loops. `on_history(service)` is told after every result that counts, `on_result`
     gets that result; while `self_check` gives a reason, failures do not count."""
@@ -54,7 +66,7 @@ class Prober:
         self._on_result = on_result
         self._self_check = self_check
         self._session: aiohttp.ClientSession | None = None
-        self._loops: dict[str, tuple[Target, ProbeSpec, asyncio.Task[None]]] = {}
+        self._loops: dict[str, _Loop] = {}
         self._histories: dict[str, ProbeHistory] = {}
         self._discarded = 0
         self._complained_at: float | None = None
@@ -68,32 +80,40 @@ class Prober:
             self.forget(service)
             return
         running = self._loops.get(service)
-        if running and running[:2] == (target, probe) and not running[2].done():
-            return
-        self._begin(service, target, probe, ProbeHistory(target.incarnation))
+        same = running is not None and (running.target, running.probe) == (target, probe)
+        if running is None or not same or running.task.done():
+            self._begin(service, target, probe, ProbeHistory(target.incarnation))
 
     def forgive(self, service: str) -> None:
         """Forget what was bad and ask anew at once; an answer still on its way does not count."""
         running, history = self._loops.get(service), self._histories.get(service)
         if running and history:
-            self._begin(service, running[0], running[1], history.forgive())
+            self._begin(service, running.target, running.probe, history.forgive())
+
+    def ask_now(self, service: str) -> None:
+        """Ask without waiting for the interval; while a probe is on its way, right after it."""
+        if running := self._loops.get(service):
+            running.nudge.set()
 
     def forget(self, service: str) -> None:
         """Stop probing `service` and drop what was known of it."""
         running = self._loops.pop(service, None)
         if running:
-            running[2].cancel()
+            running.task.cancel()
         self._histories.pop(service, None)
 
     def _begin(self, service: str, target: Target, probe: ProbeSpec, history: ProbeHistory) -> None:
         self.forget(service)
         self._histories[service] = history
-        work = self._loop(service, target, probe)
+        nudge = asyncio.Event()
+        work = self._loop(service, target, probe, nudge)
         task = asyncio.get_running_loop().create_task(work, name=f"probe {service}")
         task.add_done_callback(_report)
-        self._loops[service] = (target, probe, task)
+        self._loops[service] = _Loop(target, probe, task, nudge)
 
-    async def _loop(self, service: str, target: Target, probe: ProbeSpec) -> None:
+    async def _loop(
+        self, service: str, target: Target, probe: ProbeSpec, nudge: asyncio.Event
+    ) -> None:
         # Made at first use: a session belongs to the event loop that runs.
         session = self._session = self._session or new_session()
         retrying = AsyncRetrying(
@@ -121,10 +141,10 @@ class Prober:
             if history is None:
                 return  # forgotten by those who were told
             if history.ready_at is None:
-                await asyncio.sleep(min(startup_s, probe.interval_s))
+                await _rest(min(startup_s, probe.interval_s), nudge)
                 startup_s = min(startup_s * _STARTUP_GROWTH, _STARTUP_MAX_S)
             else:
-                await asyncio.sleep(_pause(history, probe, clock.monotonic() - began))
+                await _rest(_pause(history, probe, clock.monotonic() - began), nudge)
 
     def _take(self, service: str, probe: ProbeSpec, result: ProbeResult) -> None:
         if not result.ok and self._self_check is not None and self._self_check() is not None:
@@ -143,7 +163,7 @@ class Prober:
         return True
 
     async def close(self) -> None:
-        loops = [task for _, _, task in self._loops.values()]
+        loops = [loop.task for loop in self._loops.values()]
         for service in list(self._loops):
             self.forget(service)
         await asyncio.gather(*loops, return_exceptions=True)
@@ -157,6 +177,13 @@ def _pause(history: ProbeHistory, probe: ProbeSpec, took_s: float) -> float:
     if history.since_ready <= 1:
         return clock.jitter(probe.interval_s / 2, 1)
     return max(0.0, clock.jitter(probe.interval_s, _JITTER) - took_s)
+
+
+async def _rest(seconds: float, nudge: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await nudge.wait()
+    nudge.clear()
 
 
 def _report(task: asyncio.Task[None]) -> None:

@@ -26,7 +26,8 @@ _TICK_S = 0.1
 _LAG_LIMIT_S = 0.5
 _LAG_HOLD_S = 5.0
 _LAGS_KEPT = 600
-_CANARY = ProbeSpec(ProbeKind.HTTP, path="/", interval_s=2.0, timeout_s=1.0)
+_CANARY = ProbeSpec(ProbeKind.HTTP, path="/", timeout_s=1.0)
+_CANARY_EVERY_S = 2.0
 _CANARY_FAILURES = 2
 
 
@@ -96,7 +97,7 @@ class SelfCheck:
         while True:
             ok = await _asked(session, target)
             self._learn(self._fitness.canary(ok), clock.monotonic())
-            await asyncio.sleep(_CANARY.interval_s)
+            await asyncio.sleep(_CANARY_EVERY_S)
 
     def _learn(self, fitness: Fitness, now: float) -> None:
         before, after = self._fitness.problem(now), fitness.problem(now)
