@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 
 from controller import clock
 from controller.api import render, render_healing
-from controller.api.orchestration import language_of
+from controller.api.answers import language_of
 from controller.clock import rfc3339
 from controller.model.incident import Incident
 from controller.model.recovery import Pause

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from controller.api.orchestration import json_response
+from controller.api.answers import json_response
 from controller.api.schemas import Checks, HubHealth
 from controller.orchestrator.world import World
 from controller.telemetry import metrics
@@ -24,7 +24,13 @@ class Checker(Protocol):
     def ready(self) -> Mapping[str, str]: ...
 
 
-def router(world: World, checker: Checker, version: str, digest: str) -> APIRouter:
+def router(
+    world: World,
+    checker: Checker,
+    version: str,
+    digest: str,
+    paused: Callable[[], bool] = lambda: False,
+) -> APIRouter:
     routes = APIRouter(tags=["hub"])
 
     @routes.get("/health", response_model=HubHealth, summary="The hub in one line")
@@ -37,7 +43,7 @@ def router(world: World, checker: Checker, version: str, digest: str) -> APIRout
                 "managed_services": len(world.stack.managed),
                 "version": version,
                 "engine": "connected" if connected else "unreachable",
-                "paused": False,
+                "paused": paused(),
                 "config_digest": digest,
             }
         )

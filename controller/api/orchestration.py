@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from controller import clock
-from controller.api import render
-from controller.api.schemas import Accepted, Done, DryRun, Operation, Problem, Service, Status
-from controller.i18n import pick_language
+from controller.api import render, render_healing
+from controller.api.answers import (
+    PROBLEMS,
+    UNKNOWN,
+    Described,
+    asker,
+    json_response,
+    language_of,
+)
+from controller.api.healing import HealingPort
+from controller.api.schemas import Accepted, Done, DryRun, Operation, ServiceDetail, Status
+from controller.errors import EngineError
 from controller.model.view import OperationKind
 from controller.orchestrator.lifecycle import Lifecycle
 from controller.orchestrator.world import World
@@ -18,37 +28,31 @@ from controller.orchestrator.world import World
 Wait = Annotated[bool, Query(description="Answer when it is over; else 202 at once.")]
 DryRunFlag = Annotated[bool, Query(description="Answer the plan and change nothing.")]
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": meaning}
-    for status, meaning in {
-        403: "Refused by origin or host",
-        409: "Another operation acts on it",
-        422: "The request is not valid",
-        503: "The engine cannot be reached",
-    }.items()
-}
-_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such one"}}
-_VERB: dict[int | str, dict[str, Any]] = {
+_INCIDENTS = 5
+LastLines = Callable[[str], Awaitable[Sequence[str]]]
+"""Gives the last lines a service wrote, oldest first. Raises EngineError."""
+
+_VERB: Described = {
     200: {"model": Done | DryRun, "description": "It is over, or the plan of a dry run"},
     202: {"model": Accepted, "description": "Under way"},
-    **_PROBLEMS,
+    **PROBLEMS,
 }
-
-
-def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(render.dumps(value), status, headers, "application/json")
-
-
-def language_of(request: Request) -> str:
-    return pick_language(request.headers.get("accept-language"))
 
 
 class Orchestration:
     """The endpoints over one world and its lifecycle."""
 
-    def __init__(self, world: World, lifecycle: Lifecycle):
+    def __init__(
+        self,
+        world: World,
+        lifecycle: Lifecycle,
+        healing: HealingPort | None = None,
+        last_lines: LastLines | None = None,
+    ):
         self._world = world
         self._lifecycle = lifecycle
+        self._healing = healing
+        self._last_lines = last_lines
 
     def router(self) -> APIRouter:
         routes = APIRouter(prefix="/orchestration", tags=["orchestration"])
@@ -59,11 +63,14 @@ class Orchestration:
             )
             routes.post(
                 f"/services/{{name}}/{verb}",
-                responses=_VERB | _UNKNOWN,
+                responses=_VERB | UNKNOWN,
                 summary=f"{verb.capitalize()} one service",
             )(self._one(verb))
         routes.get(
-            "/services/{name}", response_model=Service, responses=_UNKNOWN, summary="One service"
+            "/services/{name}",
+            response_model=ServiceDetail,
+            responses=UNKNOWN,
+            summary="One service",
         )(self.service)
         routes.get("/operations", response_model=list[Operation], summary="The last operations")(
             self.operations
@@ -71,7 +78,7 @@ class Orchestration:
         routes.get(
             "/operations/{operation_id}",
             response_model=Operation,
-            responses=_UNKNOWN,
+            responses=UNKNOWN,
             summary="Progress and outcome",
         )(self.operation)
         return routes
@@ -86,7 +93,25 @@ class Orchestration:
         shown = render.service(self._world.service_view(known), language, clock.now())
         history = self._world.history(known)
         shown["recent_probes"] = render.probes(history.results if history else (), language)
+        shown["incidents"] = await self._incidents(known, language)
+        shown["config"] = render.config(self._world.stack.services[known])
+        shown["last_log_lines"] = await self._log_tail(known)
         return json_response(shown)
+
+    async def _incidents(self, service: str, language: str) -> list[dict[str, Any]]:
+        if self._healing is None:
+            return []
+        found = await self._healing.incidents(service, None, _INCIDENTS)
+        return [render_healing.incident(incident, language) for incident in found]
+
+    async def _log_tail(self, service: str) -> list[str] | None:
+        """None where nobody could be asked: the rest of the answer is from memory and stands."""
+        if self._last_lines is None:
+            return None
+        try:
+            return list(await self._last_lines(service))
+        except EngineError:
+            return None
 
     async def operations(self, request: Request) -> Response:
         language = language_of(request)
@@ -121,7 +146,7 @@ class Orchestration:
         if dry_run:
             plan = await self._lifecycle.preview(kind, name)
             return json_response(render.plan(plan, language))
-        begun = await self._lifecycle.request(kind, name, _who(request))
+        begun = await self._lifecycle.request(kind, name, asker(request))
         if not wait:
             accepted = {"operation": begun.id, **render.operation(begun, language)}
             where = {"Location": f"/orchestration/operations/{begun.id}"}
@@ -129,10 +154,3 @@ class Orchestration:
         ended = await self._lifecycle.wait(begun.id)
         results = render.results(ended, language)
         return json_response({"success": ended.success, "operation": ended.id, "results": results})
-
-
-def _who(request: Request) -> str:
-    """Until there are identities: where the request came from, and with what."""
-    agent = request.headers.get("user-agent", "unknown").split(" ")[0][:60]
-    address = request.client.host if request.client else "local"
-    return f"{address} {agent}"

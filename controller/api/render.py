@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from controller.clock import rfc3339
 from controller.i18n import render
 from controller.model.probe import ProbeResult
+from controller.model.spec import ServiceSpec
 from controller.model.view import OperationView, ServiceView, StackView
 from controller.orchestrator.plan import Plan
 
@@ -110,6 +112,11 @@ def plan(view: Plan, language: str) -> dict[str, Any]:
         ],
         "settled": dict(view.settled),
     }
+
+
+def config(spec: ServiceSpec) -> dict[str, Any]:
+    """How the service is probed and healed, as configured. Durations are seconds."""
+    return {"probe": asdict(spec.probe), "recovery": asdict(spec.recovery)}
 
 
 def probes(results: Iterable[ProbeResult], language: str) -> list[dict[str, Any]]:

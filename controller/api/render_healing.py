@@ -54,6 +54,7 @@ def _entry(entry: Entry, language: str) -> dict[str, Any]:
         "cause": render(entry.cause, language),
         "outcome": entry.outcome,
         "ended_at": rfc3339(entry.ended_at),
+        "failure": render(entry.failure, language) if entry.failure else None,
         "detail": entry.detail,
         "operation": entry.operation,
     }

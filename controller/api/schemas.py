@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
+
+from controller.model.rehearsal import Fault, Stage
 
 
 class Problem(BaseModel):
@@ -78,7 +80,7 @@ class Step(BaseModel):
 
 class Operation(BaseModel):
     id: str
-    kind: Literal["start", "stop", "restart", "converge"]
+    kind: Literal["start", "stop", "restart", "converge", "heal"]
     status: Literal["running", "succeeded", "failed", "interrupted"]
     targets: list[str]
     requested_at: str
@@ -127,3 +129,151 @@ class HubHealth(BaseModel):
 class Checks(BaseModel):
     ready: bool
     checks: dict[str, str] | None = None
+
+
+class Probe(BaseModel):
+    """One answer of a service to "are you well?"."""
+
+    at: str
+    ok: bool
+    said: str
+    response_ms: float | None = Field(description="null where nothing answered.")
+
+
+class Evidence(BaseModel):
+    """What was seen, kept although the container may have been replaced."""
+
+    container_id: str | None
+    exit_code: int | None
+    oom_killed: bool
+    engine_error: str
+    last_probes: list[Probe] = Field(description="Oldest first.")
+    log_tail: list[str] = Field(description="The last lines it wrote, oldest first.")
+
+
+class Action(BaseModel):
+    """One line of an incident's timeline."""
+
+    at: str
+    op: Literal[
+        "start",
+        "restart",
+        "replace",
+        "hold",
+        "block",
+        "unblock",
+        "wait",
+        "give_up",
+        "operator",
+    ] = Field(description="hold and block are restarts that were not made.")
+    cause: str
+    outcome: Literal["running", "done", "failed", "unknown", "interrupted", ""] = Field(
+        description="Empty for what only says something."
+    )
+    ended_at: str | None
+    failure: str | None = Field(description="Why it failed, in one sentence.")
+    detail: str | None = Field(description="What the container or the engine said of a failure.")
+    operation: str | None
+
+
+class Incident(BaseModel):
+    """One outage of one service: what went wrong, what was done about it, and why."""
+
+    id: str
+    service: str
+    state: Literal["open", "closed"]
+    kind: Literal[
+        "crash", "hang", "unhealthy", "oom", "stopped_outside", "config_error", "dependency"
+    ]
+    cause: str = Field(description="In one sentence (Accept-Language: en or ko).")
+    opened_at: str = Field(description="The first bad sign.")
+    detected_at: str = Field(description="When the verdict turned bad.")
+    closed_at: str | None
+    outcome: Literal["recovered", "gave_up", "operator", "external"] | None
+    detect_ms: int = Field(description="From the first bad sign to the verdict.")
+    recover_ms: int | None = Field(description="From the first bad sign to well again.")
+    restarts: int = Field(description="How often the hub acted on the container.")
+    evidence: Evidence
+    actions: list[Action] = Field(description="The whole timeline, oldest first.")
+    suppressed_alerts: list[str] = Field(description="What was not done on purpose, and why.")
+    runs_held: list[str] = Field(description="Ids of the runs that waited for it.")
+    root: str | None = Field(description="The incident of another service that caused it.")
+    rehearsal: str | None = Field(description="The rehearsal that injected it.")
+
+
+class Paused(BaseModel):
+    """Whether the hub only watches and touches nothing."""
+
+    paused: bool
+    since: str | None
+    by: str | None
+
+
+class RehearsalRequest(BaseModel):
+    """A fault to inject, measure and undo."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fault: Fault
+    force: StrictBool = Field(False, description="Even where the stack is sick or paused already.")
+
+
+class Rehearsal(BaseModel):
+    """A fault injected on purpose. Times in ms count from `injected_at`; null is "not seen"."""
+
+    id: str
+    service: str
+    fault: Fault
+    stage: Stage = Field(description="passed, failed and aborted are final.")
+    verdict: str = Field(description="How it ended or how far it is (Accept-Language: en or ko).")
+    objective_s: float = Field(description="How fast the service is meant to be well again.")
+    requested_at: str
+    requested_by: str
+    injected_at: str | None
+    detected_ms: int | None
+    healed_ms: int | None
+    dependants_ms: dict[str, int | None] = Field(description="Those disturbed, to well again.")
+    incident: str | None
+    ended_at: str | None
+
+
+class ProbeSettings(BaseModel):
+    """How the hub asks the service whether it is well."""
+
+    kind: Literal["http", "tcp", "engine", "none"]
+    port: int | None
+    path: str
+    interval_s: float
+    timeout_s: float
+    failures: int
+    successes: int
+    startup_s: float
+    match: str | None
+
+
+class RecoverySettings(BaseModel):
+    """How the hub heals the service."""
+
+    policy: Literal["restart", "none"]
+    grace_s: float
+    max_restarts: int
+    window_s: float
+    backoff_s: float
+    max_backoff_s: float
+    reset_s: float
+    replace_after: int
+    objective_s: float
+
+
+class ServiceConfig(BaseModel):
+    probe: ProbeSettings
+    recovery: RecoverySettings
+
+
+class ServiceDetail(Service):
+    """One managed service and what lies behind its verdict."""
+
+    recent_probes: list[Probe] = Field(description="Of the container's present life.")
+    incidents: list[Incident] = Field(description="The last five, newest first.")
+    config: ServiceConfig
+    last_log_lines: list[str] | None = Field(description="null where they cannot be read now.")

@@ -44,7 +44,16 @@ CLOSED = Incident(
     ),
     timeline=(
         Entry(after(1), Act.HOLD, text("phase.waiting")),
-        Entry(after(2), Act.RESTART, text("cause.restart"), "done", after(3), "said", "op_1"),
+        Entry(
+            after(2),
+            Act.RESTART,
+            text("cause.restart"),
+            "failed",
+            ended_at=after(3),
+            failure=text("fail.port_taken", port=8012),
+            detail="said",
+            operation="op_1",
+        ),
     ),
     root="inc_0",
     rehearsal="reh_1",
