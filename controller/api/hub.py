@@ -30,6 +30,7 @@ def router(
     version: str,
     digest: str,
     paused: Callable[[], bool] = lambda: False,
+    figures: metrics.Figures | None = None,
 ) -> APIRouter:
     routes = APIRouter(tags=["hub"])
 
@@ -67,8 +68,9 @@ def router(
         return _checks(checker.ready(), verbose)
 
     @routes.get("/metrics", summary="Prometheus figures", response_class=Response)
-    async def figures() -> Response:
-        return Response(metrics.render(world.view(), version), media_type=metrics.CONTENT_TYPE)
+    async def scrape() -> Response:
+        text = metrics.render(world.view(), version, figures, paused=paused())
+        return Response(text, media_type=metrics.CONTENT_TYPE)
 
     return routes
 

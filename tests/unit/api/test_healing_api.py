@@ -33,6 +33,7 @@ from controller.i18n import catalogue
 from controller.model.incident import Incident
 from controller.model.recovery import Pause
 from controller.model.rehearsal import Fault, Rehearsal
+from controller.telemetry.metrics import Figures
 
 ROOT = Path(__file__).parents[3]
 CONFIG = load(ROOT / "config.yaml", {})
@@ -345,7 +346,11 @@ async def test_a_service_is_shown_though_its_log_cannot_be_read(hub: Hub) -> Non
 
 @pytest.mark.parametrize("paused", [True, False])
 async def test_health_says_whether_healing_is_paused(hub: Hub, paused: bool) -> None:
-    app = FastAPI()
-    app.include_router(hub_routes.router(hub.world, hub, "1", "digest", paused=lambda: paused))
+    app, figures = FastAPI(), Figures()
+    figures.count_restart("web", "crash")
+    app.include_router(hub_routes.router(hub.world, hub, "1", "digest", lambda: paused, figures))
     async with opened(app) as client:
         assert (await client.get("/health")).json()["paused"] is paused
+        scraped = (await client.get("/metrics")).text
+    assert f"heal7_paused {float(paused)}" in scraped
+    assert 'heal7_service_restarts_total{cause="crash",service="web"} 1.0' in scraped
