@@ -25,12 +25,18 @@ from controller.dashboard import routes as dashboard
 from controller.engine.client import DockerEngine
 from controller.engine.pool import EnginePool
 from controller.errors import ConfigError, ListenError
+from controller.health.selfcheck import SelfCheck
 from controller.i18n import catalogue
+from controller.model.incident import Incident
+from controller.model.recovery import Pause
+from controller.model.rehearsal import Rehearsal
 from controller.model.view import OperationView, StackView
 from controller.orchestrator.lifecycle import Lifecycle
 from controller.orchestrator.loop import Loop
+from controller.orchestrator.supervisor import Supervisor
 from controller.orchestrator.world import World
 from controller.store.database import Database
+from controller.store.healing import HealingStore
 from controller.store.state import StateStore
 from controller.tasks import Tasks
 from controller.telemetry import logs
@@ -61,8 +67,18 @@ class Hub:
         self._database = Database(state_dir / "hub.sqlite3")
         self._store = StateStore(self._database)
         self._tasks = Tasks(self._task_died)
-        self.world = World(config.stack, self._pool, notices)
+        self._self_check = SelfCheck()
+        self.world = World(config.stack, self._pool, notices, self_check=self._self_check.problem)
         self.lifecycle = Lifecycle(self.world, self._pool, self._store, notices, self._tasks)
+        self.supervisor = Supervisor(
+            self.world,
+            self._pool,
+            self.lifecycle,
+            HealingStore(self._database),
+            notices,
+            self._tasks,
+            self._self_check,
+        )
 
     async def start(self) -> None:
         """Open the store, remember, and start the root loops."""
@@ -72,7 +88,9 @@ class Hub:
             log.warning("%s %s was interrupted", operation.kind, operation.id)
         self.world.wish(await self._store.wishes())
         await self.lifecycle.load()
-        self._loop = Loop(self.world, self._pool, self.lifecycle, interrupted)
+        await self.supervisor.load()
+        self._tasks.guard("check itself", self._self_check.run())
+        self._loop = Loop(self.world, self._pool, self.lifecycle, self.supervisor, interrupted)
         self._loop.start(self._tasks)
         self._ready = True
 
@@ -88,6 +106,24 @@ class Hub:
 
     def operations(self) -> Sequence[OperationView]:
         return self.lifecycle.recent()
+
+    @property
+    def paused(self) -> Pause | None:
+        return self.supervisor.paused
+
+    def open_incidents(self) -> Sequence[Incident]:
+        return self.supervisor.open_incidents()
+
+    async def incidents(
+        self, service: str | None, is_open: bool | None, limit: int
+    ) -> Sequence[Incident]:
+        return await self.supervisor.incidents(service, is_open, limit)
+
+    async def incident(self, incident_id: str) -> Incident:
+        return await self.supervisor.incident(incident_id)
+
+    def rehearsals(self) -> Sequence[Rehearsal]:
+        return ()
 
     def workflows(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         configured = self.config.settings.workflows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from controller.model.spec import Condition, StackSpec
+from controller.model.spec import Condition, ProbeKind, StackSpec
 
 
 def with_dependencies(stack: StackSpec, names: Iterable[str]) -> tuple[str, ...]:
@@ -59,3 +59,10 @@ def one_shots(stack: StackSpec) -> frozenset[str]:
         for d in spec.depends_on
         if d.condition is Condition.COMPLETED
     )
+
+
+def may_finish(stack: StackSpec) -> frozenset[str]:
+    """Services whose exit with code 0 is success: others wait for it, or nobody could ask them
+    anything and their definition does not ask for them to run on."""
+    jobs = {n for n, s in stack.services.items() if s.probe.kind is ProbeKind.NONE and not s.stays}
+    return one_shots(stack) | jobs

@@ -206,6 +206,9 @@ class ServiceSpec:
     port: int | None = None
     probe: ProbeSpec = field(default_factory=ProbeSpec)
     recovery: RecoverySpec = field(default_factory=RecoverySpec)
+    stays: bool = True
+    """Whether the definition asks for it to run on after an exit with code 0 (`restart: always` or
+    `unless-stopped`); one that says nothing and has nothing to probe may finish."""
     build_context: str | None = None
 
 

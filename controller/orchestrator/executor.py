@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from controller import clock
-from controller.engine.mapping import BadCommandError, ImageMissingError, PortTakenError
+from controller.engine.intent import asked_to_end, by_hand
+from controller.engine.mapping import (
+    BadCommandError,
+    ImageMissingError,
+    NamespaceGoneError,
+    PortTakenError,
+)
 from controller.engine.pool import EnginePool
 from controller.errors import (
     EngineConflictError,
@@ -43,6 +49,15 @@ class Failure(Exception):  # noqa: N818 - an outcome on its way up, not an error
         self.unhealthy = unhealthy
 
 
+@dataclass(frozen=True, slots=True)
+class Care:
+    """For healing, which nobody asked for: a process that hangs gets less grace to end
+    (`graces_s`, by service), and nothing is started again that somebody else has stopped meanwhile.
+    """
+
+    graces_s: Mapping[str, float]
+
+
 class Execution:
     """One run of one plan. `on_step(op id, outcome)` is told of every change."""
 
@@ -54,6 +69,7 @@ class Execution:
         pool: EnginePool,
         operation: str,
         on_step: Callable[[int, Outcome], None],
+        care: Care | None = None,
     ):
         self._plan = plan
         self._stack = stack
@@ -61,7 +77,9 @@ class Execution:
         self._pool = pool
         self._operation = operation
         self._on_step = on_step
+        self._care = care
         self._made: dict[str, str] = {}
+        self._ended: dict[str, ContainerObs] = {}
         self._cancelled = asyncio.Event()
         self._begun = clock.monotonic()
         self.outcomes: dict[int, Outcome] = {}
@@ -125,6 +143,8 @@ class Execution:
     def _show(self, op: PlannedOp) -> None:
         stopping = op.op in (Op.STOP, Op.REMOVE)
         phase = text("phase.stopping" if stopping else "phase.starting")
+        if self._care is not None:
+            phase = text("phase.healing")
         self._world.act(op.service, Activity(self._operation, phase))
 
     async def _do(self, op: PlannedOp) -> None:
@@ -159,12 +179,36 @@ class Execution:
             case Op.UNPAUSE:
                 await command(engine.unpause, container_id)
             case Op.STOP:
-                grace = self._stack.services[op.service].container.stop_grace_s
-                await command(engine.stop, container_id, grace)
+                await self._stop(op.service, container_id)
             case Op.REMOVE:
+                await self._only_ours(op.service)
                 await command(engine.remove, container_id)
             case Op.START:
+                await self._only_ours(op.service)
                 await command(engine.start, container_id)
+
+    async def _stop(self, service: str, container_id: str) -> None:
+        spec = self._stack.services[service].container
+        graces = self._care.graces_s if self._care else {}
+        ending = self._world.container(service)
+        grace = graces.get(service, spec.stop_grace_s)
+        if await self._pool.command(self._pool.engine.stop, container_id, grace):
+            if ending is not None:
+                self._world.ended[ending.incarnation] += 1
+                self._ended[service] = ending
+        elif self._care:
+            raise Failure(text("fail.stopped_meanwhile"))
+
+    async def _only_ours(self, service: str) -> None:
+        """Raises Failure where somebody else, too, asked for the end of what healing has ended."""
+        ended = self._ended.get(service)
+        if self._care is None or ended is None or ended.started_at is None:
+            return
+        signal = self._stack.services[service].container.stop_signal or ""
+        project = self._stack.project
+        asked = await asked_to_end(project, service, ended.started_at, stop_signal=signal)
+        if by_hand(asked, ended.id, self._world.ended[ended.incarnation]) is not None:
+            raise Failure(text("fail.stopped_meanwhile"))
 
     def _container_id(self, op: PlannedOp) -> str:
         found = op.container_id or self._made.get(op.service)
@@ -206,6 +250,8 @@ class Execution:
             verdict = self._world.judge(op.service)
             if verdict.health is Health.HEALTHY:
                 self._world.note(op.service, None)
+                return
+            if verdict.reason.key == "health.completed":
                 return
             if verdict.health in (Health.FAILED, Health.STOPPED):
                 await self._raise_crash(op.service, verdict)
@@ -263,6 +309,8 @@ class Execution:
             return text("fail.port_taken", port=port or 0)
         if isinstance(error, BadCommandError):
             return text("fail.command", detail=error.detail)
+        if isinstance(error, NamespaceGoneError):
+            return text("fail.namespace_gone", detail=error.detail)
         return text("fail.engine", detail=error.detail)
 
 

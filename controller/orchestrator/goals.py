@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from controller.model.graph import followers, with_dependencies
+from controller.model.incident import Act
 from controller.model.observation import ContainerObs, State
 from controller.model.spec import StackSpec
 from controller.model.text import Text, text
 from controller.model.view import Desired, OperationKind, OperationView, Wish
 from controller.orchestrator.reconcile import Goal
+from controller.recovery.scene import Order
 
 Containers = Mapping[str, ContainerObs | None]
 
@@ -48,7 +50,7 @@ def requested(
         causes |= {n: text("cause.dependent_restart", service=w) for n, w in follow.items()}
         restart = _incarnations((*targets, *follow), containers)
     causes |= dict.fromkeys(targets, asked)
-    return Goal(run, (), restart, frozenset(targets), causes)
+    return Goal(run, (), restart, frozenset(targets), causes=causes)
 
 
 def wishes_of(goal: Goal) -> dict[str, Wish]:
@@ -62,11 +64,14 @@ def convergence(
     wishes: Mapping[str, Wish],
     interrupted: Iterable[OperationView],
     containers: Containers,
+    exempt: frozenset[str] = frozenset(),
 ) -> Goal:
     """What a hub that comes back still owes: what should run and does not, restarts and stops
-    that were begun. Whatever runs as wished is left alone."""
+    that were begun. Whatever runs as wished is left alone, and `exempt` to healing, except where
+    a person had begun something."""
     begun = {name: op.kind for op in interrupted for name in op.targets}
-    declared = {name: wish for name, wish in wishes.items() if name in stack.services}
+    left = exempt - asked_for(interrupted)
+    declared = {n: w for n, w in wishes.items() if n in stack.services and n not in left}
     run = [
         name
         for name, wish in declared.items()
@@ -79,12 +84,31 @@ def convergence(
         if wish.state is Desired.STOPPED and name in begun and _runs(containers.get(name))
     ]
     # What a person stopped stays stopped, even where something that runs would need it.
-    stopped = {name for name, wish in declared.items() if wish.state is Desired.STOPPED}
-    ordered = tuple(n for n in with_dependencies(stack, run) if n not in stopped)
+    stopped = {name for name, wish in wishes.items() if wish.state is Desired.STOPPED}
+    ordered = tuple(n for n in with_dependencies(stack, run) if n not in stopped | left)
     causes = dict.fromkeys(ordered, text("cause.converge"))
     causes |= dict.fromkeys(stop, text("cause.finish"))
     restart = {n: w.restart_of for n, w in declared.items() if w.restart_of and n in ordered}
-    return Goal(ordered, tuple(stop), restart, frozenset(begun) & frozenset(run), causes)
+    return Goal(ordered, tuple(stop), restart, frozenset(begun) & frozenset(run), causes=causes)
+
+
+def asked_for(interrupted: Iterable[OperationView]) -> frozenset[str]:
+    """Services for which a person's request was under way."""
+    own = (OperationKind.CONVERGE, OperationKind.HEAL)
+    return frozenset(n for op in interrupted if op.kind not in own for n in op.targets)
+
+
+def healed(order: Order, containers: Containers) -> Goal:
+    """The goal of healing one service: it lives another life, and those that follow it too."""
+    names = (order.service, *order.followers)
+    causes = {n: text("cause.dependent_restart", service=order.service) for n in order.followers}
+    return Goal(
+        run=names,
+        restart=_incarnations(names, containers),
+        replace_drifted=frozenset({order.service}),
+        replace=frozenset({order.service}) if order.act is Act.REPLACE else frozenset(),
+        causes={**causes, order.service: order.cause},
+    )
 
 
 def adoptable(

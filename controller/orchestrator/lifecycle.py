@@ -15,9 +15,16 @@ from dataclasses import dataclass, field, replace
 
 from controller import clock
 from controller.engine.pool import EnginePool
-from controller.errors import ConflictError, NotFoundError, UnknownServiceError
+from controller.errors import (
+    ConflictError,
+    NotFoundError,
+    StoreError,
+    UnknownServiceError,
+)
+from controller.model.incident import Act
 from controller.model.text import text
 from controller.model.view import (
+    Desired,
     Health,
     OperationKind,
     OperationStatus,
@@ -25,18 +32,20 @@ from controller.model.view import (
     Verdict,
 )
 from controller.orchestrator import goals
-from controller.orchestrator.executor import Execution
+from controller.orchestrator.executor import Care, Execution
 from controller.orchestrator.notices import Notices
 from controller.orchestrator.outcome import Outcome
 from controller.orchestrator.plan import Plan
 from controller.orchestrator.reconcile import Goal, reconcile
 from controller.orchestrator.results import results, status_of, steps
 from controller.orchestrator.world import Activity, World
+from controller.recovery.scene import Order
 from controller.store.state import StateStore, Stored
 from controller.tasks import Tasks
 
 log = logging.getLogger(__name__)
 _RECENT = 20
+_OWN = (OperationKind.CONVERGE, OperationKind.HEAL)
 
 
 @dataclass(slots=True)
@@ -133,8 +142,45 @@ class Lifecycle:
         self._world.wish(wishes)
         return live.view
 
-    async def converge(self, interrupted: Sequence[OperationView]) -> bool:
-        """Begin to bring about what people wanted and what dead operations owe.
+    async def heal(self, order: Order, by: str) -> OperationView | None:
+        """Begin to carry out what healing decided; None where that is no longer to be done.
+
+        Raises EngineUnreachableError. A store that cannot write does not keep a service down.
+        """
+        names = frozenset((order.service, *order.followers))
+        containers = {name: self._world.container(name) for name in names}
+        known = order.act is Act.START and containers[order.service] is not None
+        if not known:
+            await self._world.survey()
+        # Nothing may be awaited from here on until the services are reserved.
+        containers = {name: self._world.container(name) for name in names}
+        found = containers[order.service]
+        if (found.incarnation if found else "") != order.life or self._conflicts(names):
+            return None
+        if self._world.desired(order.service) is Desired.STOPPED:
+            return None
+        live = self._reserve(OperationKind.HEAL, (order.service,), names, by)
+        try:
+            plan = self._reconcile(goals.healed(order, containers))
+            await self._store.begin(Stored(live.view, {}, order.cause.key))
+        except StoreError as error:
+            log.error("healing %s is not in the audit: %s", order.service, error.detail)
+        except BaseException:
+            self._release(live)
+            raise
+        self._launch(live, plan, Care({order.service: order.grace_s}))
+        return live.view
+
+    def acting_on(self, service: str) -> OperationView | None:
+        """The operation under way that holds this service."""
+        found = self._conflicts(frozenset({service}))
+        return found[0].view if found else None
+
+    async def converge(
+        self, interrupted: Sequence[OperationView], exempt: frozenset[str] = frozenset()
+    ) -> bool:
+        """Begin to bring about what people wanted and what dead operations owe. What is `exempt`
+        is left to healing.
 
         False while a person's operation is in the way: nothing was begun, and it is to be tried
         again. Raises EngineUnreachableError, StoreError.
@@ -145,7 +191,7 @@ class Lifecycle:
         if adopted:
             await self._store.adopt(adopted, clock.now())
             self._world.wish(adopted)
-        goal = goals.convergence(self._stack, self._world.wishes, interrupted, containers)
+        goal = goals.convergence(self._stack, self._world.wishes, interrupted, containers, exempt)
         owed = tuple(operation.id for operation in interrupted)
         if not goal.run and not goal.stop:
             await self._store.interrupt(owed, clock.now())
@@ -189,9 +235,9 @@ class Lifecycle:
         return [live for live in self._live.values() if live.services & services]
 
     async def _make_way(self, services: frozenset[str]) -> None:
-        """End convergence that is in a person's way. Raises ConflictError for anything else."""
+        """End what the hub does by itself in a person's way. Raises ConflictError otherwise."""
         for live in self._conflicts(services):
-            if live.view.kind is not OperationKind.CONVERGE:
+            if live.view.kind not in _OWN:
                 busy = ", ".join(sorted(live.services & services))
                 raise ConflictError(
                     f"{live.view.kind} ({live.view.id}) is already acting on {busy}.",
@@ -199,7 +245,7 @@ class Lifecycle:
                 )
             if live.execution:
                 live.execution.cancel()
-                self.preempted = True
+                self.preempted |= live.view.kind is OperationKind.CONVERGE
             await live.done.wait()
 
     def _reserve(
@@ -229,7 +275,7 @@ class Lifecycle:
         if self.preempted:
             self.on_owed()
 
-    def _launch(self, live: _Live, plan: Plan) -> None:
+    def _launch(self, live: _Live, plan: Plan, care: Care | None = None) -> None:
         outcomes: dict[int, Outcome] = {}
 
         def on_step(op_id: int, outcome: Outcome) -> None:
@@ -238,7 +284,7 @@ class Lifecycle:
             self._notices.operation(live.view)
 
         live.execution = Execution(
-            plan, self._stack, self._world, self._pool, live.view.id, on_step
+            plan, self._stack, self._world, self._pool, live.view.id, on_step, care
         )
         for service in plan.acts_on:
             self._world.note(service, None)

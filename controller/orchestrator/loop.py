@@ -14,8 +14,10 @@ from controller import clock
 from controller.engine.events import service_events
 from controller.engine.pool import EnginePool
 from controller.errors import EngineError, EngineUnreachableError, StoreError
+from controller.model.text import text
 from controller.model.view import OperationView
 from controller.orchestrator.lifecycle import Lifecycle
+from controller.orchestrator.supervisor import Supervisor
 from controller.orchestrator.world import World
 from controller.tasks import Tasks, WakeQueue
 
@@ -36,33 +38,39 @@ class Loop:
         world: World,
         pool: EnginePool,
         lifecycle: Lifecycle,
+        supervisor: Supervisor,
         interrupted: Sequence[OperationView],
     ):
         self._world = world
         self._pool = pool
         self._lifecycle = lifecycle
-        self._interrupted = interrupted
-        self._converged = False
+        self._supervisor = supervisor
+        self._interrupted = tuple(interrupted)
+        self._away = text("incident.hub_was_away")
+        self._converged_at = -1
         self.queue = WakeQueue()
         lifecycle.on_owed = self.queue.wake_all
 
     @property
     def converged(self) -> bool:
-        """True once everything owed from before is done or under way."""
-        return self._converged
+        """True once everything owed from before is done or under way, or a person paused it."""
+        current = self._converged_at == self._world.outages
+        return current or self._supervisor.paused is not None
 
     def start(self, tasks: Tasks) -> None:
         tasks.guard("follow engine events", self._follow())
         tasks.guard("observe", self._observe())
         tasks.guard("ping the engine", self._ping())
         tasks.guard("sample usage", self._sample())
+        tasks.guard("heal", self._supervisor.run())
 
     async def observe_once(self, services: set[str] | None) -> None:
-        """One pass over the woken services (None: all). The first that succeeds converges."""
+        """One pass over the woken services (None: all). The first after the hub or the engine was
+        away converges."""
         try:
             await self._world.look(services)
-            if not self._converged or self._lifecycle.preempted:
-                self._converged = await self._lifecycle.converge(self._interrupted)
+            if self._converged_at != self._world.outages or self._lifecycle.preempted:
+                await self._converge()
         except EngineUnreachableError as error:
             log.warning("the engine does not answer: %s", error.detail)
         except EngineError as error:
@@ -70,6 +78,16 @@ class Loop:
         except StoreError as error:
             # Looking goes on without the store; what is owed is tried again at the next pass.
             log.error("convergence waits for the store: %s", error.detail)
+
+    async def _converge(self) -> None:
+        outages = self._world.outages
+        exempt = await self._supervisor.arrive(self._away, self._interrupted)
+        if self._supervisor.paused is not None:
+            return
+        if await self._lifecycle.converge(self._interrupted, exempt):
+            self._converged_at = outages
+            self._interrupted = ()
+            self._away = text("incident.engine_was_away")
 
     async def _observe(self) -> None:
         self.queue.wake_all()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controller.model.graph import dependants, one_shots, with_dependencies
+from controller.model.graph import dependants, may_finish, one_shots, with_dependencies
 from controller.model.observation import ContainerObs, Observation, State
 from controller.model.spec import Condition, Dependency, ServiceSpec, StackSpec
 from controller.model.text import Text, text
@@ -22,12 +22,14 @@ _ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
 class Goal:
     """What is wanted. `run` is dependencies first; `restart` maps a service to the incarnation
     that must end; of `replace_drifted` also running containers end that differ from their
-    definition; `causes` says why, for every service named."""
+    definition; those of `replace` are made anew whatever they are; `causes` says why, for every
+    service named."""
 
     run: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
     restart: Mapping[str, str] = field(default_factory=dict)
     replace_drifted: frozenset[str] = frozenset()
+    replace: frozenset[str] = frozenset()
     causes: Mapping[str, Text] = field(default_factory=dict)
 
 
@@ -62,6 +64,7 @@ class _Planner:
         self._seen = seen
         self._healthy = healthy
         self._one_shots = one_shots(stack)
+        self._may_finish = may_finish(stack)
         self._ops: list[PlannedOp] = []
         self._settled: dict[str, str] = {}
         self._stops: dict[str, int] = {}
@@ -105,6 +108,8 @@ class _Planner:
         return self._goal.restart.get(name) == container.incarnation
 
     def _replaces(self, name: str, container: ContainerObs) -> Text | None:
+        if name in self._goal.replace:
+            return self._goal.causes[name]
         if container.state in _ALIVE and name not in self._goal.replace_drifted:
             return None
         return drift(self._stack.services[name], container, self._seen)
@@ -238,11 +243,11 @@ class _Planner:
 
     def _leave(self, name: str, container: ContainerObs) -> bool:
         """True (and settled) where the container already is as wished."""
+        finished = container.state is State.EXITED and container.exit_code == 0
+        if finished and name in self._may_finish and not self._restarts(name, container):
+            self._settled[name] = "completed"
+            return True
         if name in self._one_shots:
-            finished = container.state is State.EXITED and container.exit_code == 0
-            if finished and not self._restarts(name, container):
-                self._settled[name] = "completed"
-                return True
             return False
         if container.state is State.RUNNING and name in self._healthy:
             self._settled[name] = "already_running"

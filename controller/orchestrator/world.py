@@ -7,6 +7,7 @@ when an event wakes a service, on a slow full pass, and after the hub's own acts
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,11 +21,13 @@ from controller.health.history import ProbeHistory
 from controller.health.probe import target_of
 from controller.health.prober import Prober
 from controller.health.verdict import Evidence, conclude, judge
-from controller.model.graph import one_shots
+from controller.model.graph import may_finish
 from controller.model.observation import ContainerObs, Observation, State
+from controller.model.probe import ProbeResult
+from controller.model.recovery import Healing
 from controller.model.spec import StackSpec
 from controller.model.text import Text
-from controller.model.view import Desired, ServiceView, StackView, Verdict, Wish
+from controller.model.view import Desired, Health, ServiceView, StackView, Verdict, Wish
 from controller.orchestrator.notices import Notices
 
 P = ParamSpec("P")
@@ -46,16 +49,45 @@ class _Sample:
     cpu_percent: float | None
 
 
-class World:
-    """Observations, wishes and verdicts of one stack. Use from the event loop only."""
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    """All that healing looks at; it is woken when any of it changes."""
 
-    def __init__(self, stack: StackSpec, pool: EnginePool, notices: Notices):
+    health: Health
+    reason: str
+    life: str
+    state: State
+    suspect: bool
+    desired: Desired
+    operation: str
+    since: datetime
+
+
+class World:
+    """Observations, wishes and verdicts of one stack. Use from the event loop only.
+
+    `on_sign(service)` is told when anything changes that healing looks at; `ended` counts how often
+    the hub itself ended a life, by incarnation; `outages` how often the engine went away.
+    """
+
+    def __init__(
+        self,
+        stack: StackSpec,
+        pool: EnginePool,
+        notices: Notices,
+        *,
+        self_check: Callable[[], Text | None] | None = None,
+        on_result: Callable[[str, ProbeResult], None] | None = None,
+    ):
         self.stack = stack
         self.wishes: dict[str, Wish] = {}
+        self.on_sign: Callable[[str], None] = _nobody
+        self.ended: Counter[str] = Counter()
+        self.outages = 0
         self._pool = pool
         self._notices = notices
-        self._prober = Prober(self._refresh)
-        self._one_shots = one_shots(stack)
+        self._prober = Prober(self._probed, on_result=on_result, self_check=self_check)
+        self._finishing = may_finish(stack)
         self._seen = Observation(clock.now())
         self._known = False
         self._asked = 0
@@ -67,6 +99,10 @@ class World:
         self._samples: dict[str, _Sample] = {}
         self._views: dict[str, ServiceView] = {}
         self._told: dict[str, ServiceView] = {}
+        self._healing: dict[str, Healing] = {}
+        self._asked_now: set[str] = set()
+        self._last_probes: dict[str, tuple[ProbeResult, ...]] = {}
+        self._signs: dict[str, _Signs] = {}
         self._changed = asyncio.Event()
 
     @property
@@ -140,6 +176,7 @@ class World:
         if connected == self._connected:
             return
         self._connected, self._connected_since = connected, clock.now()
+        self.outages += not connected
         self._notices.engine(connected, self._connected_since)
         for service in self.stack.services:
             self._refresh(service)
@@ -149,6 +186,35 @@ class World:
 
     def history(self, service: str) -> ProbeHistory | None:
         return self._prober.history(service)
+
+    def last_probes(self, service: str) -> tuple[ProbeResult, ...]:
+        """What the last probes said, also those of a life that is over."""
+        history = self._prober.history(service)
+        if history is not None and history.results:
+            return history.results
+        return self._last_probes.get(service, ())
+
+    def bad_since(self, service: str) -> datetime:
+        """Since when the bare verdict is what it is."""
+        return self._signs[service].since if service in self._signs else clock.now()
+
+    def ask_now(self, services: Iterable[str]) -> None:
+        """Probe these at once; the answer is told to `on_sign` whatever it says."""
+        for service in services:
+            self._asked_now.add(service)
+            self._prober.ask_now(service)
+
+    def forgive(self, service: str) -> None:
+        """What was bad was not the service's own doing."""
+        self._prober.forgive(service)
+        self._refresh(service)
+
+    def healed(self, shown: Mapping[str, Healing]) -> None:
+        """What healing adds to the verdicts, for every service it speaks of."""
+        for service, healing in shown.items():
+            if self._healing.get(service) != healing:
+                self._healing[service] = healing
+                self._refresh(service)
 
     def desired(self, service: str) -> Desired:
         wish = self.wishes.get(service)
@@ -238,14 +304,23 @@ class World:
             engine_connected=self._connected and self._known,
             note=note if life == _life(container) else None,
             phase=activity.phase if activity else None,
-            one_shot=service in self._one_shots,
+            one_shot=service in self._finishing,
+            healing=self._healing.get(service),
         )
 
-    def _refresh(self, service: str, tell_figures: bool = False) -> None:
+    def _probed(self, service: str) -> None:
+        asked = service in self._asked_now
+        self._asked_now.discard(service)
+        if not self._refresh(service) and asked:
+            self.on_sign(service)
+
+    def _refresh(self, service: str, tell_figures: bool = False) -> bool:
+        """Conclude anew; True where healing was told."""
         if service not in self.stack.services:
-            return
+            return False
         spec, container = self.stack.services[service], self._seen.of(service)
         running = container is not None and container.state is State.RUNNING
+        self._last_probes[service] = self.last_probes(service)
         target = target_of(container, spec.probe) if container and running else None
         self._prober.watch(service, target, spec.probe)
         view = self._make_view(service, clock.now())
@@ -257,6 +332,30 @@ class World:
                 self._notices.service(view)
         self._changed.set()
         self._changed = asyncio.Event()
+        return self._sign(service, container)
+
+    def _sign(self, service: str, container: ContainerObs | None) -> bool:
+        verdict = self.judge(service)
+        history = self._prober.history(service)
+        activity = self._activities.get(service)
+        before = self._signs.get(service)
+        now = _Signs(
+            health=verdict.health,
+            reason=verdict.reason.key,
+            life=_life(container),
+            state=container.state if container else State.MISSING,
+            suspect=history is not None and history.first_bad_at is not None,
+            desired=self.desired(service),
+            operation=activity.operation if activity else "",
+            since=clock.now(),
+        )
+        if before is not None and (before.health, before.life) == (now.health, now.life):
+            now = replace(now, since=before.since)
+        self._signs[service] = now
+        if now == before:
+            return False
+        self.on_sign(service)
+        return True
 
     def _make_view(self, service: str, now: datetime) -> ServiceView:
         evidence = self._evidence(service)
@@ -267,6 +366,7 @@ class World:
         sample = self._samples.get(container.id) if container else None
         running = container is not None and container.state is State.RUNNING
         activity = self._activities.get(service)
+        healing = self._healing.get(service) or Healing()
         return ServiceView(
             name=service,
             port=spec.port,
@@ -279,12 +379,13 @@ class World:
             image=spec.container.image,
             depends_on=tuple(d.service for d in spec.depends_on),
             started_at=container.started_at if container and running else None,
-            restarts=container.restart_count if container else 0,
+            restarts=healing.restarts,
             response_ms=last.response_ms if last else None,
             cpu_percent=sample.cpu_percent if sample and running else None,
             memory_bytes=sample.usage.memory_bytes if sample and running else None,
             port_open=_port_open(evidence, running),
             busy=activity.operation if activity else None,
+            incident=healing.incident,
         )
 
 
@@ -306,6 +407,10 @@ def _by_service(found: Iterable[ContainerObs]) -> dict[str, tuple[ContainerObs, 
 
 def _life(container: ContainerObs | None) -> str:
     return container.incarnation if container else "none"
+
+
+def _nobody(_: str) -> None:
+    """Until healing runs there is nobody to tell."""
 
 
 def _gist(view: ServiceView) -> ServiceView:

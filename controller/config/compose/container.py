@@ -73,7 +73,7 @@ def container_spec(
         oom_score_adj=service.get("oom_score_adj"),
         ipc=_namespace(service, "ipc", model),
         pid=_namespace(service, "pid", model),
-        restart="no" if managed else _restart(service),
+        restart="no" if managed else restart_of(service),
         stop_signal=service.get("stop_signal"),
         stop_grace_s=_seconds(service.get("stop_grace_period")) or 10.0,
         healthcheck=health_of(service),
@@ -135,7 +135,8 @@ def _resources(service: Service, part: str) -> Mapping[str, Any]:
     return found
 
 
-def _restart(service: Service) -> str:
+def restart_of(service: Service) -> str:
+    """The restart policy that the definition asks for, in the engine's words."""
     policy = service.get("deploy", {}).get("restart_policy")
     if policy is None:
         return str(service.get("restart", "no"))

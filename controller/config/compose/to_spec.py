@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from controller.config.compose.container import container_spec, health_of, ports_of
+from controller.config.compose.container import container_spec, health_of, ports_of, restart_of
 from controller.config.compose.hashing import service_hash, stable_hash
 from controller.config.compose.pipeline import Compiled
-from controller.config.managed import Treatment, probe_of, published_port
+from controller.config.managed import Treatment, probe_of, published_port, recovery_of
 from controller.model.spec import (
     Condition,
     Dependency,
@@ -84,6 +84,8 @@ def _service(
         managed=managed,
         port=port,
         probe=probe_of(said, port, ports, health_of(service)),
+        recovery=recovery_of(said),
+        stays=restart_of(service) in ("always", "unless-stopped"),
         build_context=service.get("build", {}).get("context"),
     )
 

@@ -1,0 +1,346 @@
+"""Heals: looks, lets `controller.recovery` decide, stores what it decided, and only then acts.
+
+One turn at a time. Whatever is woken, lost or doubled in between only means that the next turn sees
+the newest state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from controller import clock
+from controller.engine.intent import asked_to_end, by_hand
+from controller.engine.pool import EnginePool
+from controller.errors import (
+    ConflictError,
+    EngineError,
+    EngineUnreachableError,
+    NotFoundError,
+    StoreError,
+)
+from controller.health.selfcheck import SelfCheck
+from controller.model.incident import Act, Incident
+from controller.model.observation import ContainerObs
+from controller.model.recovery import ByHand, Pause, Record
+from controller.model.text import Text
+from controller.model.view import Desired, OperationView
+from controller.orchestrator import goals
+from controller.orchestrator.lifecycle import Lifecycle
+from controller.orchestrator.notices import Notices
+from controller.orchestrator.sights import scene_of
+from controller.orchestrator.world import World
+from controller.recovery import story
+from controller.recovery.healer import exempt, heal
+from controller.recovery.scene import DOWN, Memory, Order, Turn
+from controller.store.healing import HealingStore
+from controller.tasks import Tasks, WakeQueue
+
+log = logging.getLogger(__name__)
+
+_IDLE_S = 30.0
+_RETRY_S = 1.0
+_SOONEST_S = 0.02
+_LOG_LINES = 50
+_MEMORY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hand:
+    """What the engine said of who ended a life, asked once for each."""
+
+    life: str
+    how: ByHand | None
+
+
+class Supervisor:
+    """Owns the memory of healing. Use from the event loop only."""
+
+    def __init__(
+        self,
+        world: World,
+        pool: EnginePool,
+        lifecycle: Lifecycle,
+        store: HealingStore,
+        notices: Notices,
+        tasks: Tasks,
+        self_check: SelfCheck,
+    ):
+        self._world = world
+        self._pool = pool
+        self._lifecycle = lifecycle
+        self._store = store
+        self._notices = notices
+        self._tasks = tasks
+        self._self_check = self_check
+        self._memory = Memory()
+        self._pause: Pause | None = None
+        self._hands: dict[str, _Hand] = {}
+        self._alive: dict[str, ContainerObs] = {}
+        self._unsaved: tuple[dict[str, Record], dict[str, Incident]] = ({}, {})
+        self._arrived_at = -1
+        self._turn = asyncio.Lock()
+        self._queue = WakeQueue()
+        self.rehearsing: dict[str, str] = {}
+        world.on_sign = self._queue.wake
+
+    # What people ask and order
+
+    @property
+    def paused(self) -> Pause | None:
+        return self._pause
+
+    async def pause(self, by: str) -> Pause:
+        """Watch, don't touch, from now on. Raises StoreError."""
+        if self._pause is None:
+            pause = Pause(clock.now(), by)
+            await self._store.set_pause(pause, by, pause.since)
+            self._pause = pause
+            self._notices.paused(pause)
+            self._queue.wake_all()
+        return self._pause
+
+    async def resume(self, by: str) -> None:
+        """Heal again. Raises StoreError."""
+        if self._pause is not None:
+            await self._store.set_pause(None, by, clock.now())
+            self._pause = None
+            self._notices.paused(None)
+            self._lifecycle.on_owed()
+            self._queue.wake_all()
+
+    def open_incidents(self) -> Sequence[Incident]:
+        """Newest first."""
+        return sorted(self._memory.incidents.values(), key=lambda i: i.opened_at, reverse=True)
+
+    async def incidents(
+        self, service: str | None, is_open: bool | None, limit: int
+    ) -> Sequence[Incident]:
+        """Newest first. Raises UnknownServiceError, StoreError."""
+        if service is not None:
+            self._lifecycle.resolve(service)
+        return await self._store.incidents(service, is_open, limit)
+
+    async def incident(self, incident_id: str) -> Incident:
+        """Raises NotFoundError, StoreError."""
+        found = self._memory.incidents.get(incident_id) or await self._store.incident(incident_id)
+        if found is None:
+            raise NotFoundError(f"There is no incident {incident_id}.")
+        return found
+
+    # The loop
+
+    async def load(self) -> None:
+        """Remember what was stored. Raises StoreError."""
+        records, incidents, self._pause = await self._store.load()
+        self._memory = Memory(records, incidents)
+
+    async def run(self) -> None:
+        """Heal until cancelled: a root loop."""
+        due_s = _IDLE_S
+        while True:
+            await self._queue.take(due_s)
+            due_s = await self.turn_once()
+
+    async def turn_once(self) -> float:
+        """One turn; the seconds until the next is due at the latest."""
+        async with self._turn:
+            if not self._settled():
+                return _RETRY_S
+            try:
+                hands = await self._look_who(frozenset())
+            except EngineUnreachableError as error:
+                log.warning("who ended a service is not known yet: %s", error.detail)
+                return _RETRY_S
+            if not self._settled():
+                return _RETRY_S
+            turn = self._decide(hands, None)
+            await self._keep(turn)
+            for order in turn.orders:
+                await self._carry_out(order)
+            if turn.look_again_at is None:
+                return _IDLE_S
+            return max(_SOONEST_S, min(_IDLE_S, (turn.look_again_at - clock.now()).total_seconds()))
+
+    async def arrive(self, away: Text, interrupted: Sequence[OperationView]) -> frozenset[str]:
+        """The hub or the engine came back: tell what was found dead, and return what convergence
+        must leave alone. Raises EngineUnreachableError."""
+        async with self._turn:
+            outages = self._world.outages
+            before = exempt(self._memory)
+            hands = await self._look_who(goals.asked_for(interrupted))
+            if self._pause is None:
+                await self._keep(self._decide(hands, away))
+            held = {name for name, record in self._memory.records.items() if record.held}
+            self._arrived_at = outages
+            return before | held
+
+    def _settled(self) -> bool:
+        """Whether what was owed from an outage is under way, so that what is down now is news."""
+        arrived = self._arrived_at == self._world.outages and self._world.connected
+        return arrived and not self._lifecycle.preempted
+
+    # One turn's parts
+
+    def _decide(self, hands: Mapping[str, ByHand | None], away: Text | None) -> Turn:
+        scene = scene_of(
+            self._world,
+            self._lifecycle,
+            hands,
+            pause=self._pause,
+            ill=self._self_check.problem(),
+            arrival=away,
+            rehearsals=self.rehearsing,
+        )
+        return heal(scene, self._memory, clock.now(), clock.jitter, lambda: clock.new_id("inc"))
+
+    async def _keep(self, turn: Turn) -> None:
+        """Store what was decided, then show and tell it."""
+        ours = {o.service: o.life for o in turn.orders if o.act is not Act.START}
+        marked = {n: replace(turn.memory.records[n], ended_life=life) for n, life in ours.items()}
+        records = {**turn.memory.records, **marked}
+        self._memory = replace(turn.memory, records=records)
+        await self._save({**turn.records, **marked}, turn.incidents)
+        self._world.healed(turn.shown)
+        for service in turn.forgive:
+            self._world.forgive(service)
+        if turn.ask:
+            self._world.ask_now(turn.ask)
+        for incident in turn.incidents:
+            self._notices.incident(incident)
+        for opened in turn.opened:
+            self._tasks.spawn(f"evidence of {opened}", self._gather(opened))
+
+    async def _save(self, records: Mapping[str, Record], incidents: Sequence[Incident]) -> None:
+        """A store that cannot write does not keep services down: it is told, and tried again."""
+        owed_records, owed_incidents = self._unsaved
+        owed_records |= records
+        owed_incidents |= {incident.id: incident for incident in incidents}
+        if not owed_records and not owed_incidents:
+            return
+        try:
+            await self._store.save(owed_records, list(owed_incidents.values()))
+        except StoreError as error:
+            log.error("healing goes on, but cannot be stored: %s", error.detail)
+            return
+        self._unsaved = ({}, {})
+
+    async def _carry_out(self, order: Order) -> None:
+        try:
+            begun = await self._lifecycle.heal(order, "hub")
+        except (ConflictError, EngineError) as error:
+            log.warning("healing %s could not begin: %s", order.service, error.detail)
+            begun = None
+        if begun is None:
+            # What the decision rested on has changed: the next turn sees it anew.
+            self._queue.wake(order.service)
+            return
+        self._tasks.spawn(f"healing of {order.service}", self._await_end(order, begun.id))
+
+    async def _await_end(self, order: Order, operation: str) -> None:
+        ended = await self._lifecycle.wait(operation)
+        async with self._turn:
+            await self._note_end(order, ended)
+        self._queue.wake(order.service)
+
+    async def _note_end(self, order: Order, ended: OperationView) -> None:
+        now = clock.now()
+        result = ended.results.get(order.service)
+        word = "interrupted"
+        if result is not None:
+            word = {"unknown": "unknown"}.get(result.outcome, "done" if result.good else "failed")
+        failure = result.cause if result is not None and not result.good else None
+        detail = result.detail if result is not None else None
+        changed = []
+        for name in (order.service, *order.followers):
+            incident = self._open_of(name)
+            if incident is not None:
+                said = (failure, detail) if name == order.service else (None, None)
+                changed.append(story.acted(incident, word, now, *said, ended.id))
+        record = self._memory.records.get(order.service, Record())
+        records = {order.service: replace(record, attempt=None)}
+        self._memory = replace(
+            self._memory,
+            records={**self._memory.records, **records},
+            incidents={**self._memory.incidents, **{i.id: i for i in changed}},
+        )
+        await self._save(records, changed)
+        for incident in changed:
+            self._notices.incident(incident)
+
+    def _open_of(self, service: str) -> Incident | None:
+        record = self._memory.records.get(service)
+        return self._memory.incidents.get(record.incident) if record and record.incident else None
+
+    # Who ended it, and what it said last
+
+    async def _look_who(self, begun: frozenset[str]) -> dict[str, ByHand | None]:
+        """For every service that is down and should not be: whether a person did that, beside the
+        hub. `begun` are those of a person's own unfinished requests."""
+        found: dict[str, ByHand | None] = {}
+        for name in self._world.stack.managed:
+            container = self._world.container(name)
+            if container is not None and container.state not in DOWN:
+                self._alive[name] = container
+                self._hands.pop(name, None)
+                continue
+            wanted = self._world.desired(name) is Desired.RUNNING
+            if wanted and name not in begun and self._lifecycle.acting_on(name) is None:
+                found[name] = await self._who(name, container)
+        return found
+
+    async def _who(self, name: str, container: ContainerObs | None) -> ByHand | None:
+        life = container.incarnation if container else ""
+        known = self._hands.get(name)
+        if known is None or known.life != life:
+            known = self._hands[name] = _Hand(life, await self._ask_engine(name, container))
+        return known.how
+
+    async def _ask_engine(self, name: str, container: ContainerObs | None) -> ByHand | None:
+        ended = container or self._alive.get(name)
+        if ended is None:
+            return await self._ask_who_removed(name)
+        if ended.started_at is None:
+            return None
+        record = self._memory.records.get(name, Record())
+        own = self._world.ended[ended.incarnation]
+        if record.ended_life == ended.incarnation:
+            own = max(own, 1)
+        signal = self._world.stack.services[name].container.stop_signal or ""
+        project = self._world.stack.project
+        asked = await asked_to_end(project, name, ended.started_at, stop_signal=signal)
+        return by_hand(asked, ended.id, own)
+
+    async def _ask_who_removed(self, name: str) -> ByHand | None:
+        """A hub that comes back never saw the container that is gone; the engine may have."""
+        since = clock.now() - _MEMORY
+        asked = await asked_to_end(self._world.stack.project, name, since)
+        gone = any(signs.destroyed for signs in asked.containers.values())
+        return ByHand.REMOVED if gone else None
+
+    async def _gather(self, incident_id: str) -> None:
+        """Keep the last lines of output, before the container may be replaced."""
+        incident = await self.incident(incident_id)
+        container_id = incident.evidence.container_id
+        if container_id is None:
+            return
+        engine = self._pool.engine
+        until = incident.detected_at if incident.evidence.exit_code is not None else None
+        try:
+            tail = await self._pool.look(engine.log_tail, container_id, _LOG_LINES, until)
+        except EngineError as error:
+            log.warning("the last lines of %s cannot be had: %s", incident.service, error.detail)
+            return
+        lines = tuple(line.rstrip() for line in tail.splitlines() if line.strip())
+        async with self._turn:
+            incident = await self.incident(incident_id)
+            kept = replace(incident, evidence=replace(incident.evidence, log_tail=lines))
+            if kept.is_open:
+                self._memory = replace(
+                    self._memory, incidents={**self._memory.incidents, kept.id: kept}
+                )
+            await self._save({}, [kept])
+        self._notices.incident(kept)
