@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import ParamSpec, TypeVar
 
 from controller.engine.client import DockerEngine
+from controller.engine.intent import Asked, asked_to_end
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,6 +34,15 @@ class EnginePool:
     async def look(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run something that only reads."""
         return await self._run(self._looks, call, *args, **kwargs)
+
+    async def asked_to_end(
+        self, project: str, service: str, since: datetime, stop_signal: str
+    ) -> Asked:
+        """What the engine remembers of who ended the service's containers.
+
+        Raises EngineUnreachableError within 2 s.
+        """
+        return await asked_to_end(project, service, since, stop_signal=stop_signal)
 
     async def _run(
         self, pool: ThreadPoolExecutor, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs

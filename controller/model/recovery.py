@@ -50,8 +50,8 @@ class Record:
     `restarts` are the times of tries within the longest window, oldest first; `streak` the tries
     since the last reset and `delay_s` the pause decided for the newest of them; `next_at` when a
     decided try is due; `well_since` since when it is well without a break; `freed_at` when what
-    it waited for became well; `gave_up_life` the incarnation that was given up on; `ended_life` the newest one that the hub
-    itself ended, which nobody else is to be blamed for.
+    it waited for became well; `gave_up_life` the incarnation that was given up on; `ended_life` the
+    newest one that the hub itself ended, which nobody else is to be blamed for.
     """
 
     restarts: tuple[datetime, ...] = ()

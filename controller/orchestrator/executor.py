@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from controller import clock
-from controller.engine.intent import asked_to_end, by_hand
+from controller.engine.intent import by_hand
 from controller.engine.mapping import (
     BadCommandError,
     ImageMissingError,
@@ -206,7 +206,7 @@ class Execution:
             return
         signal = self._stack.services[service].container.stop_signal or ""
         project = self._stack.project
-        asked = await asked_to_end(project, service, ended.started_at, stop_signal=signal)
+        asked = await self._pool.asked_to_end(project, service, ended.started_at, signal)
         if by_hand(asked, ended.id, self._world.ended[ended.incarnation]) is not None:
             raise Failure(text("fail.stopped_meanwhile"))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from controller import clock
-from controller.engine.intent import asked_to_end, by_hand
+from controller.engine.intent import by_hand
 from controller.engine.pool import EnginePool
 from controller.errors import (
     ConflictError,
@@ -311,13 +311,13 @@ class Supervisor:
             own = max(own, 1)
         signal = self._world.stack.services[name].container.stop_signal or ""
         project = self._world.stack.project
-        asked = await asked_to_end(project, name, ended.started_at, stop_signal=signal)
+        asked = await self._pool.asked_to_end(project, name, ended.started_at, signal)
         return by_hand(asked, ended.id, own)
 
     async def _ask_who_removed(self, name: str) -> ByHand | None:
         """A hub that comes back never saw the container that is gone; the engine may have."""
         since = clock.now() - _MEMORY
-        asked = await asked_to_end(self._world.stack.project, name, since)
+        asked = await self._pool.asked_to_end(self._world.stack.project, name, since, "")
         gone = any(signs.destroyed for signs in asked.containers.values())
         return ByHand.REMOVED if gone else None
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import cast
 
 from core_builders import IMAGE, IMAGE_ID, NET, NOW
 
 from controller.engine.client import DockerEngine
+from controller.engine.intent import Asked
 from controller.engine.pool import EnginePool
 from controller.errors import (
     EngineConflictError,
@@ -45,7 +46,7 @@ class FakeEngine:
         self._ids = count(1)
 
     def pool(self) -> EnginePool:
-        return EnginePool(cast(DockerEngine, self))
+        return FakePool(self)
 
     def hold(self, command: str) -> None:
         self.held[command], self.begun[command] = threading.Event(), threading.Event()
@@ -123,9 +124,10 @@ class FakeEngine:
         if found.service in self.exits:
             self.die(found.service, self.exits[found.service])
 
-    def stop(self, container_id: str, grace_s: float) -> None:
+    def stop(self, container_id: str, grace_s: float) -> bool:
         found = self._known("stop", container_id)
         self.containers[found.id] = replace(found, state=State.EXITED, exit_code=0)
+        return found.state is not State.EXITED
 
     def unpause(self, container_id: str) -> None:
         found = self._known("unpause", container_id)
@@ -165,3 +167,19 @@ class FakeEngine:
     def _answer(self) -> None:
         if self.silent:
             raise EngineUnreachableError("the engine did not answer")
+
+
+class FakePool(EnginePool):
+    """Runs a fake engine's calls; `asked` is what that engine remembers of its containers."""
+
+    def __init__(self, engine: FakeEngine):
+        super().__init__(cast(DockerEngine, engine))
+        self.asked = Asked()
+        self._fake = engine
+
+    async def asked_to_end(
+        self, project: str, service: str, since: datetime, stop_signal: str
+    ) -> Asked:
+        if self._fake.silent:
+            raise EngineUnreachableError("the engine did not answer")
+        return self.asked

@@ -22,6 +22,7 @@ from controller.errors import (
     StoreError,
     UnknownServiceError,
 )
+from controller.health.selfcheck import SelfCheck
 from controller.model.incident import Incident
 from controller.model.observation import ContainerObs, State
 from controller.model.recovery import Pause
@@ -40,8 +41,10 @@ from controller.model.view import (
 from controller.orchestrator import world as world_module
 from controller.orchestrator.lifecycle import Lifecycle
 from controller.orchestrator.loop import Loop
+from controller.orchestrator.supervisor import Supervisor
 from controller.orchestrator.world import World
 from controller.store.database import Database
+from controller.store.healing import HealingStore
 from controller.store.state import StateStore
 from controller.tasks import Tasks
 
@@ -93,6 +96,15 @@ class Hub:
         self.pool = engine.pool()
         self.world = World(declared, self.pool, self.ear)
         self.lifecycle = Lifecycle(self.world, self.pool, self.store, self.ear, self.tasks)
+        self.supervisor = Supervisor(
+            self.world,
+            self.pool,
+            self.lifecycle,
+            HealingStore(self.database),
+            self.ear,
+            self.tasks,
+            SelfCheck(),
+        )
 
     async def open(self) -> Hub:
         await self.database.open()
@@ -443,7 +455,7 @@ async def test_an_interrupted_replacement_is_finished(hub_of: MakeHub) -> None:
 
 async def test_the_first_look_that_succeeds_converges_and_only_that(hub_of: MakeHub) -> None:
     hub = await hub_of(*running("db"))
-    loop = Loop(hub.world, hub.pool, hub.lifecycle, [])
+    loop = Loop(hub.world, hub.pool, hub.lifecycle, hub.supervisor, [])
     hub.engine.silent = True
     await loop.observe_once(None)
     assert not loop.converged
