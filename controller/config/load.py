@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,10 @@ from controller.config.managed import (
     managed_label,
 )
 from controller.config.node import Mark, Report
-from controller.config.settings import Settings
+from controller.config.settings import RecoverySettings, Settings
 from controller.config.settings_reader import SettingsFile, read_settings
 from controller.errors import ConfigError
-from controller.model.spec import StackSpec
+from controller.model.spec import HealingLimits, StackSpec
 
 DEFAULT_PROJECT = "heal7"
 
@@ -75,7 +75,7 @@ def load(config_file: Path, env: Mapping[str, str]) -> HubConfig:
     if not compiled.model["services"]:
         compiled.report.fault(Mark(files[0]), "no service is declared, or none is enabled")
     compiled.report.check()
-    stack = to_stack(compiled, treatments, __version__)
+    stack = replace(to_stack(compiled, treatments, __version__), limits=_limits(found.settings))
     return HubConfig(found.settings, stack, reader.sources, reader.digest())
 
 
@@ -120,12 +120,26 @@ def _from_settings(found: SettingsFile) -> dict[str, tuple[Treatment, Mark]]:
             "port": service.port,
             "path": service.health_endpoint,
             **service.probe.model_dump(),
+            **service.recovery.model_dump(),
         }
-        places = {"port": ("port",), "path": ("health_endpoint",)}
+        places = {
+            "port": ("port",),
+            "path": ("health_endpoint",),
+            **{key: ("recovery", key) for key in RecoverySettings.model_fields},
+        }
         values = {key: value for key, value in values.items() if value is not None}
         marks = {key: found.tree.where(*base, *places.get(key, ("probe", key))) for key in values}
         said[service.name] = (Treatment(values, marks), found.tree.where(*base, "name"))
     return said
+
+
+def _limits(settings: Settings) -> HealingLimits:
+    said, base = settings.orchestration.limits, HealingLimits()
+    return HealingLimits(
+        at_once=said.at_once or base.at_once,
+        per_minute=said.per_minute or base.per_minute,
+        hold_s=said.hold or base.hold_s,
+    )
 
 
 def _treatments(found: SettingsFile, compiled: Compiled) -> dict[str, Treatment | None]:
@@ -133,6 +147,7 @@ def _treatments(found: SettingsFile, compiled: Compiled) -> dict[str, Treatment 
     report, services = compiled.report, compiled.model["services"]
     said = _from_settings(found)
     _check_named(found, said, compiled)
+    usual = found.settings.orchestration.recovery.model_dump(exclude_none=True)
     result: dict[str, Treatment | None] = {}
     for name, service in services.items():
         labels = service.get("labels", {})
@@ -143,7 +158,7 @@ def _treatments(found: SettingsFile, compiled: Compiled) -> dict[str, Treatment 
         labelled = from_labels(name, labels, where, report)
         switch = managed_label(name, labels, where, report)
         if name not in said:
-            result[name] = labelled if switch else None
+            result[name] = labelled.over(usual) if switch else None
             if switch and said:
                 report.warn(
                     where("heal7.managed"),
@@ -156,7 +171,7 @@ def _treatments(found: SettingsFile, compiled: Compiled) -> dict[str, Treatment 
             report.warn(
                 mark, f"{name} is managed here and not at {where('heal7.managed')}; this one counts"
             )
-        result[name] = combine(name, treatment, labelled, report)
+        result[name] = combine(name, treatment, labelled, report).over(usual)
         _compare_port(name, treatment, compiled)
     if services and not any(entry is not None for entry in result.values()):
         report.warn(

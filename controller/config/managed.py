@@ -6,16 +6,24 @@ places.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from controller.config.compose.units import parse_duration
 from controller.config.node import Mark, Report, nearest
-from controller.model.spec import HealthCheck, Port, ProbeKind, ProbeSpec
+from controller.model.spec import (
+    HealthCheck,
+    Port,
+    ProbeKind,
+    ProbeSpec,
+    RecoveryPolicy,
+    RecoverySpec,
+)
 
 _PREFIX = "heal7."
-_NOT_YET = ("heal7.recovery.", "heal7.gateway.")
+_NOT_YET = ("heal7.gateway.",)
 # Set by the hub on its own container.
 _OWN = "heal7.config."
 
@@ -24,25 +32,40 @@ _OWN = "heal7.config."
 class Treatment:
     """What one source says of one service, and where; what it leaves unsaid is not in `values`.
 
-    Keys: port (int), path (str), interval, timeout, startup (seconds), failures, successes (int).
+    Keys: port (int), path (str); interval, timeout, startup (seconds), failures, successes (int),
+    match (str); policy (RecoveryPolicy), grace, window, backoff, max_backoff, reset, objective
+    (seconds), max_restarts, replace_after (int).
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
     marks: Mapping[str, Mark] = field(default_factory=dict)
 
+    def over(self, usual: Mapping[str, Any]) -> Treatment:
+        """This, with what it leaves unsaid taken from `usual`."""
+        return Treatment({**usual, **self.values}, self.marks)
+
 
 def parse_seconds(value: str | int | float) -> float:
     """Seconds of `2`, `0.5` or `1m30s`, above 0. Raises ValueError."""
-    if isinstance(value, str):
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = parse_duration(value) / 1e9
-    else:
-        seconds = float(value)
+    seconds = _number_of_seconds(value)
     if not 0 < seconds <= 86_400:
         raise ValueError("a duration is above 0 and at most a day, like 2s or 500ms")
     return seconds
+
+
+def parse_grace(value: str | int | float) -> float:
+    """Seconds from 0 to 300. Raises ValueError."""
+    seconds = _number_of_seconds(value)
+    if not 0 <= seconds <= 300:
+        raise ValueError("a grace is from 0 to 300 seconds, like 1s or 500ms")
+    return seconds
+
+
+def _number_of_seconds(value: str | int | float) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return parse_duration(str(value)) / 1e9
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -61,6 +84,21 @@ def check_http_path(text: str) -> str:
     return text
 
 
+def check_match(text: str) -> str:
+    """The pattern itself. Raises ValueError where it is not a regular expression."""
+    try:
+        re.compile(text)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return text
+
+
+def _policy(text: str) -> RecoveryPolicy:
+    if text not in list(RecoveryPolicy):
+        raise ValueError(f"allowed: {' or '.join(RecoveryPolicy)}")
+    return RecoveryPolicy(text)
+
+
 _LABELS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "heal7.port": ("port", _whole(1, 65535)),
     "heal7.health.path": ("path", check_http_path),
@@ -69,7 +107,19 @@ _LABELS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "heal7.probe.startup": ("startup", parse_seconds),
     "heal7.probe.failures": ("failures", _whole(1, 1000)),
     "heal7.probe.successes": ("successes", _whole(1, 1000)),
+    "heal7.probe.match": ("match", check_match),
+    "heal7.recovery.policy": ("policy", _policy),
+    "heal7.recovery.grace": ("grace", parse_grace),
+    "heal7.recovery.max_restarts": ("max_restarts", _whole(1, 1000)),
+    "heal7.recovery.window": ("window", parse_seconds),
+    "heal7.recovery.backoff": ("backoff", parse_seconds),
+    "heal7.recovery.max_backoff": ("max_backoff", parse_seconds),
+    "heal7.recovery.reset": ("reset", parse_seconds),
+    "heal7.recovery.replace_after": ("replace_after", _whole(1, 1000)),
+    "heal7.recovery.objective": ("objective", parse_seconds),
 }
+# Labels of another tool that say the same.
+_ALIASES = {"autoheal.stop.timeout": "heal7.recovery.grace"}
 _SWITCHES = ("heal7.managed", "autoheal")
 
 
@@ -81,13 +131,16 @@ def from_labels(
     marks: dict[str, Mark] = {}
     for label, text in labels.items():
         place = f"services.{name}.labels.{label}"
-        if label in _LABELS:
-            key, parse = _LABELS[label]
+        own = _ALIASES.get(label, label)
+        if own != label and own in labels:
+            report.warn(where(label), f"{place}: {own} says the same, and that one counts")
+        elif own in _LABELS:
+            key, parse = _LABELS[own]
             try:
                 values[key], marks[key] = parse(text), where(label)
             except ValueError as error:
                 report.fault(where(label), f"{place}: found {text[:40]!r}; {error}")
-        elif label.startswith(_NOT_YET) or label == "autoheal.stop.timeout":
+        elif label.startswith(_NOT_YET):
             report.warn(where(label), f"{place}: not honoured yet by the hub")
         elif label.startswith(_PREFIX) and label not in _SWITCHES and not label.startswith(_OWN):
             hint = nearest(label, [*_LABELS, *_SWITCHES])
@@ -164,4 +217,21 @@ def probe_of(
         failures=said.get("failures", base.failures),
         successes=said.get("successes", base.successes),
         startup_s=said.get("startup", base.startup_s),
+        match=said.get("match", base.match),
+    )
+
+
+def recovery_of(treatment: Treatment) -> RecoverySpec:
+    """How the hub heals the service."""
+    said, base = treatment.values, RecoverySpec()
+    return RecoverySpec(
+        policy=said.get("policy", base.policy),
+        grace_s=said.get("grace", base.grace_s),
+        max_restarts=said.get("max_restarts", base.max_restarts),
+        window_s=said.get("window", base.window_s),
+        backoff_s=said.get("backoff", base.backoff_s),
+        max_backoff_s=said.get("max_backoff", base.max_backoff_s),
+        reset_s=said.get("reset", base.reset_s),
+        replace_after=said.get("replace_after", base.replace_after),
+        objective_s=said.get("objective", base.objective_s),
     )

@@ -10,9 +10,17 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+)
 
-from controller.config.managed import check_http_path, parse_seconds
+from controller.config.managed import check_http_path, check_match, parse_grace, parse_seconds
+from controller.model.spec import RecoveryPolicy
 
 
 def _not_boolean(value: Any) -> Any:
@@ -21,13 +29,23 @@ def _not_boolean(value: Any) -> Any:
     return value
 
 
-def _seconds(value: Any) -> float:
+def _duration(value: Any) -> str | int | float:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError("a duration is a number of seconds, or text like 2s or 500ms")
-    return parse_seconds(value)
+    return value
+
+
+def _seconds(value: Any) -> float:
+    return parse_seconds(_duration(value))
+
+
+def _grace(value: Any) -> float:
+    return parse_grace(_duration(value))
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]
+Grace = Annotated[float, BeforeValidator(_grace)]
+Pattern = Annotated[str, AfterValidator(check_match)]
 PortNumber = Annotated[int, BeforeValidator(_not_boolean), Field(ge=1, le=65535)]
 Count = Annotated[int, BeforeValidator(_not_boolean), Field(ge=1, le=1000)]
 
@@ -54,6 +72,68 @@ class ProbeSettings(_Strict):
     startup: Seconds | None = Field(
         None, description="Time after a start in which failed probes do not count. Default 60s."
     )
+    match: Pattern | None = Field(
+        None,
+        description="Regular expression that must be found in the first 64 KiB of the HTTP answer "
+        "($$ stands for $). Default: the status alone decides.",
+    )
+
+
+class RecoverySettings(_Strict):
+    """How a service is healed."""
+
+    policy: RecoveryPolicy | None = Field(
+        None,
+        description="restart: the hub heals it; none: it watches and tells, and leaves it alone. "
+        "Default restart.",
+    )
+    grace: Grace | None = Field(
+        None,
+        description="Time a hung process gets to end before it is killed, 0 to 300s. Default 1s.",
+    )
+    max_restarts: Count | None = Field(
+        None, description="Restarts within `window` after which the hub gives up. Default 10."
+    )
+    window: Seconds | None = Field(
+        None, description="The sliding time over which restarts are counted. Default 30m."
+    )
+    backoff: Seconds | None = Field(
+        None,
+        description="Pause before the second restart, which doubles with each further one; "
+        "the first follows at once. Default 1s.",
+    )
+    max_backoff: Seconds | None = Field(
+        None, description="The longest pause between two restarts. Default 5m."
+    )
+    reset: Seconds | None = Field(
+        None,
+        description="Time of health in one piece after which the next restart is the first again. "
+        "Default 10m.",
+    )
+    replace_after: Count | None = Field(
+        None,
+        description="Restarts in a row that did not help, after which the container is made anew. "
+        "Default 3.",
+    )
+    objective: Seconds | None = Field(
+        None,
+        description="Time within which it is meant to be well again; rehearsals measure against "
+        "it. Default 30s.",
+    )
+
+
+class LimitSettings(_Strict):
+    """What keeps healing from becoming a storm, over the whole stack."""
+
+    at_once: Count | None = Field(
+        None, description="Services restarted at the same time. Default 2."
+    )
+    per_minute: Count | None = Field(None, description="Restarts in any minute. Default 10.")
+    hold: Seconds | None = Field(
+        None,
+        description="How long nothing is restarted because of probes after more than half of the "
+        "stack failed at once. Default 60s.",
+    )
 
 
 class ManagedService(_Strict):
@@ -73,6 +153,10 @@ class ManagedService(_Strict):
     probe: ProbeSettings = Field(
         default_factory=lambda: ProbeSettings(),
         description="How this service is probed; labels heal7.probe.* set the same.",
+    )
+    recovery: RecoverySettings = Field(
+        default_factory=lambda: RecoverySettings(),
+        description="How this service is healed; labels heal7.recovery.* set the same.",
     )
 
     @field_validator("health_endpoint")
@@ -99,6 +183,14 @@ class OrchestrationSettings(_Strict):
         None,
         description="Name of the Compose project, the prefix of all container names. "
         "Default: COMPOSE_PROJECT_NAME, else the compose files' name, else heal7.",
+    )
+    recovery: RecoverySettings = Field(
+        default_factory=lambda: RecoverySettings(),
+        description="How services are healed that say nothing else themselves.",
+    )
+    limits: LimitSettings = Field(
+        default_factory=lambda: LimitSettings(),
+        description="What keeps healing from becoming a storm, over the whole stack.",
     )
 
 

@@ -15,7 +15,7 @@ from controller import __version__
 from controller.config.load import HubConfig, load, normalise
 from controller.config.settings import Settings
 from controller.errors import ConfigError
-from controller.model.spec import ProbeKind
+from controller.model.spec import HealingLimits, ProbeKind, RecoveryPolicy, RecoverySpec
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -111,9 +111,12 @@ def test_a_service_that_only_one_side_knows(tmp_path: Path) -> None:
         ("heal7.port: '9'", None),
         ("heal7.probe.interval: 500ms", None),
         ("heal7.config.digest: x", None),
-        ("heal7.recovery.policy: none", "not honoured yet"),
+        ("heal7.probe.match: ok|올바름", None),
+        ("heal7.recovery.policy: none", None),
+        ("heal7.recovery.grace: '0'", None),
+        ("heal7.recovery.polcy: none", 'did you mean "heal7.recovery.policy"?'),
         ("heal7.gateway.path: /x", "not honoured yet"),
-        ("autoheal.stop.timeout: '5'", "not honoured yet"),
+        ("autoheal.stop.timeout: '5'", None),
         ("heal7.prot: '9'", 'did you mean "heal7.port"?'),
     ],
 )
@@ -128,6 +131,108 @@ def test_labels_that_the_hub_cannot_honour_are_named(
         assert f"{tmp_path}/compose/compose.yaml:6: services.a.labels." in warnings[0]
 
 
+RECOVERY = {
+    "policy": ("none", RecoveryPolicy.NONE),
+    "grace": ("500ms", 0.5),
+    "max_restarts": ("7", 7),
+    "window": ("1h", 3600.0),
+    "backoff": ("2s", 2.0),
+    "max_backoff": ("1m30s", 90.0),
+    "reset": ("5m", 300.0),
+    "replace_after": ("4", 4),
+    "objective": ("10", 10.0),
+}
+ALL_SAID = RecoverySpec(RecoveryPolicy.NONE, 0.5, 7, 3600.0, 2.0, 90.0, 300.0, 4, 10.0)
+
+
+def labelled(*labels: str) -> str:
+    lines = "".join(f"      {label}\n" for label in ("heal7.managed: 'true'", *labels))
+    return f"services:\n  web:\n    image: i\n    ports: ['8010:80']\n    labels:\n{lines}"
+
+
+def test_recovery_by_labels(tmp_path: Path) -> None:
+    labels = [f"heal7.recovery.{key}: '{said}'" for key, (said, _) in RECOVERY.items()]
+    found = hub(tmp_path, "", labelled(*labels)).stack
+    assert (found.services["web"].recovery, found.warnings) == (ALL_SAID, ())
+
+
+@pytest.mark.parametrize("form", [0, 1], ids=["as text", "as numbers"])
+def test_recovery_by_config_yaml(tmp_path: Path, form: int) -> None:
+    keys = ", ".join(f"{key}: {values[form]}" for key, values in RECOVERY.items())
+    config = f"orchestration:\n  managed_services:\n    - name: web\n      recovery: {{{keys}}}\n"
+    found = hub(tmp_path, config, labelled()).stack
+    assert (found.services["web"].recovery, found.warnings) == (ALL_SAID, ())
+
+
+def test_recovery_unsaid_is_the_default(tmp_path: Path) -> None:
+    found = hub(tmp_path, "", labelled()).stack
+    assert found.services["web"].recovery == RecoverySpec()
+    assert found.limits == HealingLimits()
+
+
+def test_whose_word_counts_on_recovery(tmp_path: Path) -> None:
+    config = """\
+orchestration:
+  recovery: {grace: 9, max_restarts: 8, window: 1h, objective: 7s}
+  limits: {at_once: 3, per_minute: 30, hold: 2m}
+  managed_services:
+    - name: web
+      probe: {match: fine}
+      recovery:
+        grace: 2s
+"""
+    labels = (
+        "heal7.recovery.grace: 3s",
+        "heal7.recovery.max_restarts: '5'",
+        "heal7.probe.match: ok",
+    )
+    found = hub(tmp_path, config, labelled(*labels)).stack
+    web = found.services["web"]
+    assert (web.recovery.grace_s, web.recovery.max_restarts) == (2.0, 5)
+    assert (web.recovery.window_s, web.recovery.objective_s) == (3600.0, 7.0)
+    assert web.recovery.backoff_s == RecoverySpec().backoff_s
+    assert web.probe.match == "fine"
+    assert found.limits == HealingLimits(3, 30, 120.0)
+    compose = tmp_path / "compose" / "compose.yaml"
+    assert found.warnings == (
+        f"{tmp_path}/config.yaml:6: web: match is fine here and ok at {compose}:9; this one counts",
+        f"{tmp_path}/config.yaml:8: web: grace is 2.0 here and 3.0 at {compose}:7; this one counts",
+    )
+
+
+def test_the_usual_recovery_is_for_labelled_services_too(tmp_path: Path) -> None:
+    config = "orchestration: {recovery: {grace: 9, policy: none}}"
+    web = hub(tmp_path, config, labelled("heal7.recovery.policy: restart")).stack.services["web"]
+    assert (web.recovery.grace_s, web.recovery.policy) == (9.0, RecoveryPolicy.RESTART)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_autoheals_stop_timeout_is_the_grace_unless_that_is_said(
+    tmp_path: Path, swapped: bool
+) -> None:
+    alias, own = "autoheal.stop.timeout: '5'", "heal7.recovery.grace: '2'"
+    alone = hub(tmp_path, "", labelled(alias)).stack
+    assert (alone.services["web"].recovery.grace_s, alone.warnings) == (5.0, ())
+    both = hub(tmp_path, "", labelled(*((own, alias) if swapped else (alias, own)))).stack
+    assert both.services["web"].recovery.grace_s == 2.0
+    assert [warning.split(": ", 1)[1] for warning in both.warnings] == [
+        "services.web.labels.autoheal.stop.timeout: heal7.recovery.grace says the same, "
+        "and that one counts"
+    ]
+    assert faults(tmp_path, "", labelled("autoheal.stop.timeout: '900'"))[0].startswith(
+        f"{tmp_path}/compose/compose.yaml:7: services.web.labels.autoheal.stop.timeout: "
+    )
+
+
+def test_how_a_service_is_healed_is_no_part_of_what_its_container_is(tmp_path: Path) -> None:
+    plain = hub(tmp_path, "", labelled()).stack.services["web"]
+    config = "orchestration: {recovery: {grace: 9}, limits: {at_once: 1}}"
+    assert hub(tmp_path, config, labelled()).stack.services["web"].config_hash == plain.config_hash
+    # A label is written on the container, so that it counts like any other.
+    said = hub(tmp_path, "", labelled("heal7.recovery.grace: 9")).stack.services["web"]
+    assert said.config_hash != plain.config_hash
+
+
 @pytest.mark.parametrize(
     "label",
     [
@@ -138,6 +243,13 @@ def test_labels_that_the_hub_cannot_honour_are_named(
         "heal7.probe.timeout: '0'",
         "heal7.probe.failures: '-1'",
         "heal7.managed: maybe",
+        "heal7.probe.match: '['",
+        "heal7.recovery.policy: always",
+        "heal7.recovery.grace: 301s",
+        "heal7.recovery.grace: '-1'",
+        "heal7.recovery.max_restarts: '0'",
+        "heal7.recovery.window: 2d",
+        "heal7.recovery.objective: soon",
     ],
 )
 def test_bad_labels_are_faults_with_a_place(tmp_path: Path, label: str) -> None:
@@ -166,6 +278,18 @@ def test_bad_labels_are_faults_with_a_place(tmp_path: Path, label: str) -> None:
          "a duration"),
         ("orchestration:\n  managed_services:\n    - {name: web}\n    - {name: web}", 4,
          "'web' is listed twice"),
+        ("orchestration:\n  managed_services:\n    - {name: web, probe: {match: '(a'}}", 3,
+         "orchestration.managed_services[0].probe.match: found '(a'; not a regular expression"),
+        ("orchestration:\n  managed_services:\n    - name: web\n      recovery:\n        grac: 1",
+         5, 'did you mean "grace"?'),
+        ("orchestration:\n  managed_services:\n    - {name: web, recovery: {policy: never}}", 3,
+         "recovery.policy: found 'never'; Input should be 'restart' or 'none'"),
+        ("orchestration:\n  recovery:\n    grace: 301", 3, "a grace is from 0 to 300 seconds"),
+        ("orchestration:\n  recovery:\n    grace: true", 3, "a duration is a number of seconds"),
+        (f"orchestration:\n  recovery:\n    window: 1{'0' * 400}", 3, "at most a day"),
+        ("orchestration:\n  recovery:\n    max_restarts: 0", 3, "greater than or equal to 1"),
+        ("orchestration:\n  limits:\n    per_minut: 1", 3, 'did you mean "per_minute"?'),
+        ("orchestration:\n  limits:\n    hold: 0", 3, "a duration is above 0"),
         ("orchestration:\n  compose_files: []", 2, "at least 1 item"),
         ("orchestration:\n  project: My Shop", 2, "project name 'My Shop'"),
         ("server:\n  host: 0.0.0.0", 2, "loopback only"),

@@ -9,7 +9,9 @@ import pytest
 
 from controller.config import managed
 from controller.config.load import load
+from controller.config.managed import parse_seconds
 from controller.errors import ConfigError
+from controller.model.spec import HealingLimits
 from tests.unit.config.own_stack_tables import DOCUMENT, rewritten, settings_keys
 
 TEXT = DOCUMENT.read_text("utf-8")
@@ -48,9 +50,37 @@ def test_every_key_of_config_yaml_is_there() -> None:
 
 
 def test_every_label_is_there() -> None:
-    honoured = {*managed._LABELS, *managed._SWITCHES}
-    not_yet = {*(f"{prefix}*" for prefix in managed._NOT_YET), "autoheal.stop.timeout"}
+    honoured = {*managed._LABELS, *managed._SWITCHES, *managed._ALIASES}
+    not_yet = {f"{prefix}*" for prefix in managed._NOT_YET}
     assert first_cells(section("Labels")) == honoured | not_yet
+
+
+def test_the_defaults_that_are_told_are_those_of_the_code() -> None:
+    """In the table of labels and in the descriptions of config.yaml, which say "Default 30m."."""
+    parse = {label: (key, parse) for label, (key, parse) in managed._LABELS.items()}
+    rows = re.findall(
+        r"(?m)^\| `(heal7\.(?:probe|recovery)\.\w+)`.*\| ([^|]+) \|$", section("Labels")
+    )
+    told = {label: default for label, default in rows if label != "heal7.probe.match"}
+    assert len(told) == 14
+    keys = dict(settings_keys())
+    for label, default in told.items():
+        key = label.removeprefix("heal7.")
+        written = re.search(r"Default (\S+)\.$", keys[f"orchestration.managed_services[].{key}"])
+        assert written is not None, label
+        assert written[1] == default
+        name, read = parse[label]
+        value = read(default)
+        treated = managed.Treatment({name: value})
+        spec = (managed.recovery_of, lambda t: managed.probe_of(t, None, (), None))
+        assert [make(treated) for make in spec] == [make(managed.Treatment()) for make in spec], (
+            label
+        )
+    for name in ("at_once", "per_minute", "hold"):
+        written = re.search(r"Default (\S+)\.$", keys[f"orchestration.limits.{name}"])
+        assert written is not None
+        limits = HealingLimits()
+        assert parse_seconds(written[1]) == getattr(limits, "hold_s" if name == "hold" else name)
 
 
 def test_the_worked_example_loads_without_a_warning(tmp_path: Path) -> None:
