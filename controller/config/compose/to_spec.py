@@ -85,7 +85,6 @@ def _service(
         port=port,
         probe=probe_of(said, port, ports, health_of(service)),
         recovery=recovery_of(said),
-        recovery=recovery_of(said),
         stays=restart_of(service) in ("always", "unless-stopped"),
         build_context=service.get("build", {}).get("context"),
     )
