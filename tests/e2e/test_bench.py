@@ -19,3 +19,9 @@ def test_a_hub_killed_inside_start_all_leaves_no_fault(home: Home) -> None:
     out = shell(".venv/bin/python bench/kills.py --rounds 1 --seed 3").out
     assert "1 kills" in out
     assert "0 faults" in out
+
+
+def test_probing_a_large_stack_prints_what_it_costs() -> None:
+    out = shell(".venv/bin/python bench/probes.py --services 20 --hanging 1 --seconds 1").out
+    for cost in ("probes/s", "loop lag p50", "loop lag p99", "of one core"):
+        assert re.search(rf"{cost}\D+\d", out), out
