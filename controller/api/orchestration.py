@@ -85,7 +85,10 @@ class Orchestration:
 
     async def status(self, request: Request) -> Response:
         view = self._world.view()
-        return json_response(render.status(view, language_of(request), clock.now()))
+        shown = render.status(view, language_of(request), clock.now())
+        pause = self._healing.paused if self._healing else None
+        shown["pause"] = render_healing.pause_facts(pause) if pause else None
+        return json_response(shown)
 
     async def service(self, name: str, request: Request) -> Response:
         (known,) = self._lifecycle.resolve(name)

@@ -82,8 +82,9 @@ def rehearsal(view: Rehearsal, language: str) -> dict[str, Any]:
 
 def paused(pause: Pause | None) -> dict[str, Any]:
     """Whether the hub only watches, since when, and who asked for it."""
-    return {
-        "paused": pause is not None,
-        "since": rfc3339(pause.since) if pause else None,
-        "by": pause.by if pause else None,
-    }
+    shown = pause_facts(pause) if pause else {"since": None, "by": None}
+    return {"paused": pause is not None, **shown}
+
+
+def pause_facts(pause: Pause) -> dict[str, Any]:
+    return {"since": rfc3339(pause.since), "by": pause.by}

@@ -45,12 +45,20 @@ class Service(BaseModel):
     incident: str | None = Field(description="The open incident.")
 
 
+class PauseFacts(BaseModel):
+    """Since when the hub only watches, and who asked for it."""
+
+    since: str
+    by: str
+
+
 class Status(BaseModel):
     orchestration_hub: Literal["active"]
     total_services: int
     running: int
     healthy: int
     services: list[Service]
+    pause: PauseFacts | None = Field(description="null while the hub heals.")
 
 
 class Result(BaseModel):

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from controller import __version__
-from controller.cli import checkup, events, machine, services
+from controller.cli import checkup, events, healing, machine, services
 from controller.cli.errors import FAILED, CommandError
 from controller.cli.session import GlobalChoices, HubOption, JsonOption, LangOption, choices
 from controller.errors import ConfigError, HubError
@@ -66,9 +66,9 @@ def _before_every_command(
     ctx.obj = GlobalChoices(hub=hub, as_json=as_json, language=lang)
 
 
-for group in (services.commands, events.commands, checkup.commands, machine.commands):
-    app.registered_commands.extend(group.registered_commands)
-    app.registered_groups.extend(group.registered_groups)
+for module in (services, healing, events, checkup, machine):
+    app.registered_commands.extend(module.commands.registered_commands)
+    app.registered_groups.extend(module.commands.registered_groups)
 
 
 def run() -> None:

@@ -6,9 +6,9 @@ nothing could. Bodies are returned as the hub sent them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -25,6 +25,7 @@ AGENT = f"heal7/{__version__}"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 Json = dict[str, Any]
+T = TypeVar("T", dict[str, Any], list[Any])
 
 
 class HubClient:
@@ -40,11 +41,20 @@ class HubClient:
 
     def get(self, path: str, *, timeout_s: float = READ_TIMEOUT_S) -> Json:
         """The JSON object at `path`. Raises HubUnreachable or ProblemAnswer."""
-        return self._json(self._send("GET", path, timeout_s=timeout_s))
+        return self._parsed(self._send("GET", path, timeout_s=timeout_s), dict)
+
+    def list(self, path: str, **params: str) -> Sequence[Json]:
+        """The JSON objects at `path`. Raises HubUnreachable or ProblemAnswer."""
+        found = self._parsed(self._send("GET", path, params=params), list)
+        return [one for one in found if isinstance(one, dict)]
 
     def post(self, path: str, **params: str) -> Json:
         """POST without a body, `params` as the query. Raises HubUnreachable or ProblemAnswer."""
-        return self._json(self._send("POST", path, params=params))
+        return self._parsed(self._send("POST", path, params=params), dict)
+
+    def post_json(self, path: str, body: Json) -> Json:
+        """POST `body`. Raises HubUnreachable or ProblemAnswer."""
+        return self._parsed(self._send("POST", path, body=body), dict)
 
     def stream(self, path: str, last_event_id: str | None) -> Iterator[str]:
         """Connect to an event stream, resumed after `last_event_id`, and return its lines.
@@ -73,6 +83,7 @@ class HubClient:
         path: str,
         *,
         params: dict[str, str] | None = None,
+        body: Json | None = None,
         headers: dict[str, str] | None = None,
         stream: bool = False,
         timeout_s: float = READ_TIMEOUT_S,
@@ -82,6 +93,7 @@ class HubClient:
                 method,
                 self.base_url + path,
                 params=params,
+                json=body,
                 headers=headers,
                 stream=stream,
                 timeout=(CONNECT_TIMEOUT_S, timeout_s),
@@ -108,12 +120,12 @@ class HubClient:
             "remedy": "Check that --hub names the hub itself; `heal7 doctor` tells more.",
         }
 
-    def _json(self, response: requests.Response) -> Json:
+    def _parsed(self, response: requests.Response, kind: type[T]) -> T:
         try:
             body = response.json()
         except requests.RequestException:
             body = None
-        if not isinstance(body, dict):
+        if not isinstance(body, kind):
             raise HubUnreachable(
                 f"Something answers at {self.base_url}, but it is not a HEAL7 hub.",
                 remedy="Name the hub with --hub or HEAL7_HUB; `heal7 doctor` shows who is there.",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from controller import clock
+from controller.cli import words
 from controller.cli.errors import HubUnreachable, ProblemAnswer
 from controller.cli.session import HubOption, JsonOption, LangOption, open_session
 from controller.cli.sse import Event, parse
@@ -103,8 +104,9 @@ def human(kind: str, data: Any) -> tuple[str, str]:
     facts = data if isinstance(data, dict) else {"data": data}
     nested = facts.get("service")
     about = nested if isinstance(nested, dict) else facts
-    who = about.get("name") or about.get("id") or ""
-    return f"{kind:<9}  {who!s:<24}", _story(kind, about)
+    # An incident or a rehearsal is known by its service; its id stands at the end.
+    who = nested if isinstance(nested, str) else about.get("name") or about.get("id") or ""
+    return f"{kind:<9}  {who!s:<24}", words.printable(_story(kind, about))
 
 
 def _story(kind: str, facts: dict[str, Any]) -> str:
@@ -116,6 +118,14 @@ def _story(kind: str, facts: dict[str, Any]) -> str:
         return f"{facts.get('kind', '')} {facts.get('status', '')}: {targets}"
     if kind == "engine":
         return "connected" if facts.get("connected") else "cannot be reached"
+    if kind == "incident":
+        state = facts.get("outcome") or facts.get("state", "")
+        return f"{facts.get('kind', '')} {state}: {facts.get('cause', '')} ({facts.get('id')})"
+    if kind == "rehearsal":
+        said = f"{facts.get('fault', '')} {facts.get('stage', '')}: {facts.get('verdict', '')}"
+        return f"{said} ({facts.get('id')})"
+    if kind == "hub":
+        return f"paused by {facts.get('by')}" if facts.get("paused") else "not paused, it heals"
     told = {key: value for key, value in facts.items() if key not in ("name", "id")}
     return " ".join(f"{key}={_short(value)}" for key, value in told.items() if value is not None)
 

@@ -41,6 +41,11 @@ def status(answer: Json, hub_url: str, width: int, *, utf8: bool) -> list[Text]:
         f"{answer.get('healthy', 0)} healthy (hub {hub_url})"
     )
     made = paragraph(summary, width)
+    pause = answer.get("pause")
+    if pause:
+        since = words.moment(pause.get("since"), "%Y-%m-%d %H:%M:%S")
+        said = f"Paused since {since} by {pause.get('by')}: it watches and heals nothing. "
+        made += paragraph(f"{said}`heal7 resume` ends that.", width, style="yellow")
     if services:
         made.append(Text())
         rows = [_service_row(service, utf8=utf8) for service in services]
@@ -52,7 +57,9 @@ def _service_row(service: Json, *, utf8: bool) -> Row:
     health = str(service.get("health", "unknown"))
     look = words.HEALTH.get(health, words.UNSURE)
     cpu = service.get("cpu_percent")
-    reason = str(service.get("reason") or "")
+    reason = "" if health == "healthy" else str(service.get("reason") or "")
+    incident = service.get("incident")
+    story = f"Open incident: `heal7 incidents {incident}`." if incident else ""
     return Row(
         cells=(
             look.mark(utf8=utf8),
@@ -66,7 +73,7 @@ def _service_row(service: Json, *, utf8: bool) -> Row:
             words.size(service.get("memory_bytes")),
         ),
         styles=(look.style, "", look.style),
-        notes=() if health == "healthy" or not reason else (reason,),
+        notes=tuple(filter(None, (reason, story))),
     )
 
 

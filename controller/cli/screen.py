@@ -1,16 +1,17 @@
-"""Puts lines on the terminal: once, or kept up to date while operations run."""
+"""Puts lines on the terminal: once, or kept up to date while something is under way."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
 from rich.text import Text
 
-from controller.cli import render
-from controller.cli.follow import Progress
 from controller.cli.session import Session
+
+T = TypeVar("T")
 
 
 def show(console: Console, lines: Iterable[Text]) -> None:
@@ -20,18 +21,20 @@ def show(console: Console, lines: Iterable[Text]) -> None:
 
 
 @contextmanager
-def live(session: Session, action: str) -> Iterator[Callable[[Progress], None]]:
-    """How progress is shown: redrawn in place on a terminal, one line a change elsewhere, on
-    standard error so that standard output holds only the outcome; not at all with `--json`."""
+def live(
+    session: Session, frame: Callable[[T], Iterable[Text]], news: Callable[[T], Iterable[str]]
+) -> Iterator[Callable[[T], None]]:
+    """How progress is shown: its `frame` redrawn in place on a terminal, its `news` line by line
+    elsewhere, on standard error so that standard output holds only the outcome; not at all with
+    `--json`."""
     if session.as_json:
         yield lambda _progress: None
         return
     console = session.errors
     if not console.is_terminal:
-        seen: dict[tuple[str, int], str] = {}
 
-        def say(now: Progress) -> None:
-            for line in render.step_changes(seen, now):
+        def say(now: T) -> None:
+            for line in news(now):
                 console.print(line, soft_wrap=True)
 
         yield say
@@ -42,6 +45,4 @@ def live(session: Session, action: str) -> Iterator[Callable[[Progress], None]]:
 
     # Transient: the outcome that is printed next replaces the progress.
     with Live(console=console, transient=True, refresh_per_second=8) as display:
-        yield lambda now: display.update(
-            Group(*render.progress(action, now, console.width, utf8=session.utf8))
-        )
+        yield lambda now: display.update(Group(*frame(now)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from controller.cli.errors import DONE, FAILED
 from controller.cli.session import HubOption, JsonOption, LangOption, Session, open_session
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 commands = typer.Typer()
 
@@ -109,10 +112,18 @@ def _act(session: Session, action: str, services: list[str], *, dry_run: bool) -
     if dry_run:
         _plan(session, action, wanted)
         return
-    from controller.cli import follow
+    from controller.cli import follow, render
     from controller.cli.screen import live
 
-    with live(session, action) as show:
+    seen: dict[tuple[str, int], str] = {}
+
+    def frame(now: follow.Progress) -> list[Text]:
+        return render.progress(action, now, session.errors.width, utf8=session.utf8)
+
+    def news(now: follow.Progress) -> list[str]:
+        return render.step_changes(seen, now)
+
+    with live(session, frame, news) as show:
         done = follow.run(session.client, action, wanted, show)
     if session.as_json:
         session.document(_summary(done))

@@ -6,6 +6,7 @@ Every state has a symbol *and* a word, so that colour is never the only carrier 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,22 @@ OUTCOME = {
     "unknown": UNSURE,
 }
 STEP = {"waiting": OFF, "running": WAITING, "done": GOOD, "failed": BAD, "skipped": WARNING}
+ENDING = {
+    "open": WAITING,
+    "recovered": GOOD,
+    "gave_up": BAD,
+    "operator": OFF,
+    "external": OFF,
+}
+ACTION = {
+    "running": WAITING,
+    "done": GOOD,
+    "failed": BAD,
+    "unknown": UNSURE,
+    "interrupted": WARNING,
+    "": OFF,
+}
+STAGE = {"passed": GOOD, "failed": BAD, "aborted": WARNING}
 CHECK = {"ok": GOOD, "warn": WARNING, "fail": BAD}
 
 _KIB = 1024.0
@@ -88,6 +105,19 @@ def milliseconds(count: float | None) -> str:
     if count < 1000:
         return f"{count:.1f} ms" if 0.1 <= count < 10 else f"{count:.0f} ms"
     return f"{count / 1000:.1f} s"
+
+
+def moment(told: object, form: str) -> str:
+    """A time of the API in this machine's zone; as it stands where it is not one."""
+    try:
+        return datetime.fromisoformat(str(told)).astimezone().strftime(form)
+    except ValueError:
+        return str(told or "")
+
+
+def printable(told: object) -> str:
+    """What a container wrote, without anything that could act on the terminal."""
+    return "".join(c if c.isprintable() else " " if c == "\t" else "�" for c in str(told))
 
 
 def plural(count: int, noun: str) -> str:

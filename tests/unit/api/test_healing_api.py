@@ -18,7 +18,7 @@ from controller.api import problems, render_healing
 from controller.api.healing import Healing
 from controller.api.orchestration import Orchestration
 from controller.api.schemas import Incident as IncidentShape
-from controller.api.schemas import Paused, ServiceDetail
+from controller.api.schemas import Paused, ServiceDetail, Status
 from controller.api.schemas import Rehearsal as RehearsalShape
 from controller.bootstrap import Hub
 from controller.config.load import load
@@ -342,6 +342,19 @@ async def test_a_service_is_shown_though_its_log_cannot_be_read(hub: Hub) -> Non
 
     shown = await detail(hub, last_lines=nobody)
     assert (shown["last_log_lines"], shown["incidents"]) == (None, [])
+
+
+@pytest.mark.parametrize("pause", [Pause(NOW, "curl"), None])
+async def test_the_status_says_since_when_nothing_is_healed(
+    hub: Hub, healing: FakeHealing, pause: Pause | None
+) -> None:
+    healing.paused = pause
+    app = FastAPI()
+    app.include_router(Orchestration(hub.world, hub.lifecycle, healing).router())
+    async with opened(app) as client:
+        shown = (await client.get("/orchestration/status")).json()
+    assert shown["pause"] == (pause and {"since": "2026-03-01T12:00:00.000Z", "by": "curl"})
+    Status.model_validate(shown)
 
 
 @pytest.mark.parametrize("paused", [True, False])

@@ -27,6 +27,7 @@ def fake_hub() -> Iterator[FakeHub]:
             request = f"{self.command} {self.path}"
             hub.asked.append(request)
             hub.headers.append(dict(self.headers))
+            hub.bodies.append(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
             canned = hub.take(request)
             if canned.stream is None:
                 content = canned.body if isinstance(canned.body, str) else json.dumps(canned.body)
@@ -91,9 +92,9 @@ def heal7(fake_hub: FakeHub) -> Heal7:
         ("LC_ALL", "LC_MESSAGES", "NO_COLOR", "FORCE_COLOR", "TERM", "HEAL7_CONFIG", "DOCKER_HOST")
     )
 
-    def run(*arguments: str, **env: str) -> Done:
+    def run(*arguments: str, stdin: str | None = None, **env: str) -> Done:
         runner = CliRunner(env={**absent, **surroundings(fake_hub, env)})
-        done = runner.invoke(app, arguments, prog_name="heal7")
+        done = runner.invoke(app, arguments, input=stdin, prog_name="heal7")
         unexpected = None if isinstance(done.exception, SystemExit) else done.exception
         if unexpected is not None:
             raise unexpected

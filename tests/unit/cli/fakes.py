@@ -41,6 +41,7 @@ class FakeHub:
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
     def on(self, request: str, *answers: Any, status: int = 200) -> None:
         """Give these answers to `request`; anything but an Answer is sent as JSON."""
@@ -112,6 +113,58 @@ def operation(
             {"op": "start", "service": name, "cause": "People want it running.", "status": step}
             for name in names
         ],
+    } | facts
+
+
+def incident(identity: str, **facts: Any) -> dict[str, Any]:
+    """An Incident of the API: a crash that is over, unless said otherwise."""
+    return {
+        "id": identity,
+        "service": "saju-service",
+        "state": "closed",
+        "kind": "crash",
+        "cause": "Ended by signal 9 (exit code 137).",
+        "opened_at": "2026-01-02T03:04:05.000Z",
+        "detected_at": "2026-01-02T03:04:05.310Z",
+        "closed_at": "2026-01-02T03:04:07.400Z",
+        "outcome": "recovered",
+        "detect_ms": 310,
+        "recover_ms": 2400,
+        "restarts": 1,
+        "evidence": {
+            "container_id": "0123456789abcdef",
+            "exit_code": 137,
+            "oom_killed": False,
+            "engine_error": "",
+            "last_probes": [],
+            "log_tail": [],
+        },
+        "actions": [],
+        "suppressed_alerts": [],
+        "runs_held": [],
+        "root": None,
+        "rehearsal": None,
+    } | facts
+
+
+def rehearsal(identity: str, stage: str, **facts: Any) -> dict[str, Any]:
+    """A Rehearsal of the API, measured whole once its stage is final."""
+    ended = stage in ("passed", "failed", "aborted")
+    return {
+        "id": identity,
+        "service": "saju-service",
+        "fault": "crash",
+        "stage": stage,
+        "verdict": f"It is {stage}.",
+        "objective_s": 30.0,
+        "requested_at": "2026-01-02T03:04:05.000Z",
+        "requested_by": "operator",
+        "injected_at": "2026-01-02T03:04:05.100Z",
+        "detected_ms": 310 if ended else None,
+        "healed_ms": 2400 if ended else None,
+        "dependants_ms": {"paperwork-service": 3100} if ended else {},
+        "incident": "inc_1" if ended else None,
+        "ended_at": "2026-01-02T03:04:09.000Z" if ended else None,
     } | facts
 
 

@@ -22,6 +22,22 @@ SECOND = b"id: 2\r\nevent: operation\r\ndata: " + OPERATION + b"\r\n\r\n"
 HALF = b'id: 3\nevent: service\ndata: {"service":'
 THIRD = b"id: 3\nevent: service\ndata: " + B + b"\n\n"
 
+DIED = '"id":"inc_1","service":"a","kind":"crash","cause":"It died."'
+FROZEN = '"id":"reh_1","service":"a","fault":"hang","verdict":"It is frozen."'
+HEALING = [
+    f"id: {number}\nevent: {kind}\ndata: {{{facts}}}\n\n".encode()
+    for number, (kind, facts) in enumerate(
+        (
+            ("incident", f'{DIED},"state":"open","outcome":null'),
+            ("incident", f'{DIED},"state":"closed","outcome":"recovered"'),
+            ("rehearsal", f'{FROZEN},"stage":"healing"'),
+            ("hub", '"paused":true,"by":"curl"'),
+            ("hub", '"paused":false,"by":null'),
+        ),
+        start=11,
+    )
+]
+
 
 def sse(*parts: bytes) -> Answer:
     return Answer(stream=b"".join(parts), content_type="text/event-stream")
@@ -94,11 +110,16 @@ def test_json_lines(fake_hub: FakeHub, heal7_process: Heal7) -> None:
 def test_lines_for_people(fake_hub: FakeHub, heal7: Heal7) -> None:
     engine = b'id: 9\nevent: engine\ndata: {"connected":false,"since":"2026-01-02T03:04:05Z"}\n\n'
     other = b'id: 10\nevent: alert\ndata: {"id":"x","level":3,"tags":["a"]}\n\n'
-    fake_hub.on("GET /events", sse(FIRST, FIRST, SECOND, engine, other))
-    done = heal7("events", "-n", "4")
+    fake_hub.on("GET /events", sse(FIRST, FIRST, SECOND, engine, other, *HEALING))
+    done = heal7("events", "-n", "9")
     assert [line[10:] for line in done.stdout.splitlines()] == [
         f"{'service    a':35}  healthy: It answers.",
         f"{'operation  o1':35}  start running: a",
         f"{'engine':35}  cannot be reached",
         "alert      x".ljust(35) + '  level=3 tags=["a"]',
+        f"{'incident   a':35}  crash open: It died. (inc_1)",
+        f"{'incident   a':35}  crash recovered: It died. (inc_1)",
+        f"{'rehearsal  a':35}  hang healing: It is frozen. (reh_1)",
+        f"{'hub':35}  paused by curl",
+        f"{'hub':35}  not paused, it heals",
     ]
