@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from controller import __version__, clock
 from controller.api import docs, events, hub, problems
 from controller.api.guard import Guard
+from controller.api.healing import Healing
 from controller.api.orchestration import Orchestration
 from controller.api.receipt import PromptProtocol
 from controller.config.load import HubConfig, load
@@ -28,11 +29,13 @@ from controller.errors import ConfigError, ListenError
 from controller.health.selfcheck import SelfCheck
 from controller.i18n import catalogue
 from controller.model.incident import Incident
+from controller.model.probe import ProbeResult
 from controller.model.recovery import Pause
 from controller.model.rehearsal import Rehearsal
 from controller.model.view import OperationView, StackView
 from controller.orchestrator.lifecycle import Lifecycle
 from controller.orchestrator.loop import Loop
+from controller.orchestrator.rehearsals import Rehearsals
 from controller.orchestrator.supervisor import Supervisor
 from controller.orchestrator.world import World
 from controller.store.database import Database
@@ -41,10 +44,13 @@ from controller.store.state import StateStore
 from controller.tasks import Tasks
 from controller.telemetry import logs
 from controller.telemetry.bus import Bus
+from controller.telemetry.metrics import Figures
 
 log = logging.getLogger(__name__)
 
 _DRAIN_S = 3
+_LAST_LINES = 20
+_HELPER_IMAGE = f"heal7/hub:{__version__}"
 _DESCRIPTION = """Starts, stops, restarts and watches the services of one labelled compose stack.
 Errors are RFC 9457 problems with a remedy. Reasons follow Accept-Language (en, ko)."""
 
@@ -68,16 +74,35 @@ class Hub:
         self._store = StateStore(self._database)
         self._tasks = Tasks(self._task_died)
         self._self_check = SelfCheck()
-        self.world = World(config.stack, self._pool, notices, self_check=self._self_check.problem)
+        self.figures = Figures()
+        self.world = World(
+            config.stack,
+            self._pool,
+            notices,
+            self_check=self._self_check.problem,
+            on_result=self._probed,
+        )
         self.lifecycle = Lifecycle(self.world, self._pool, self._store, notices, self._tasks)
+        healing = HealingStore(self._database)
         self.supervisor = Supervisor(
             self.world,
             self._pool,
             self.lifecycle,
-            HealingStore(self._database),
+            healing,
             notices,
             self._tasks,
             self._self_check,
+        )
+        self.supervisor.on_incident = self._count
+        self.practice = Rehearsals(
+            self.world,
+            self._pool,
+            self.lifecycle,
+            self.supervisor,
+            healing,
+            notices,
+            self._tasks,
+            _HELPER_IMAGE,
         )
 
     async def start(self) -> None:
@@ -89,6 +114,8 @@ class Hub:
         self.world.wish(await self._store.wishes())
         await self.lifecycle.load()
         await self.supervisor.load()
+        await self.practice.load()
+        self._tasks.spawn("sweep leftover faults", self.practice.sweep())
         self._tasks.guard("check itself", self._self_check.run())
         self._loop = Loop(self.world, self._pool, self.lifecycle, self.supervisor, interrupted)
         self._loop.start(self._tasks)
@@ -123,7 +150,7 @@ class Hub:
         return await self.supervisor.incident(incident_id)
 
     def rehearsals(self) -> Sequence[Rehearsal]:
-        return ()
+        return self.practice.latest()
 
     def workflows(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         configured = self.config.settings.workflows
@@ -145,6 +172,24 @@ class Hub:
             "engine": "ok" if self.world.connected else "does not answer",
             "convergence": "ok" if self._loop and self._loop.converged else "not begun yet",
         }
+
+    def _probed(self, service: str, result: ProbeResult) -> None:
+        if result.response_ms is not None:
+            self.figures.observe_probe(service, result.response_ms / 1000)
+
+    def _count(self, before: Incident | None, now: Incident) -> None:
+        for _ in range(now.restarts - (before.restarts if before else 0)):
+            self.figures.count_restart(now.service, now.kind)
+        if now.recover_ms is not None and not now.is_open:
+            self.figures.observe_recovery(now.service, now.kind, now.recover_ms / 1000)
+
+    async def last_lines(self, service: str) -> list[str]:
+        """The last lines of the service's output, oldest first; none where it has no container."""
+        container = self.world.container(service)
+        if container is None:
+            return []
+        tail = await self._pool.look(self._pool.engine.log_tail, container.id, _LAST_LINES)
+        return tail.splitlines()
 
     def _task_died(self, name: str) -> None:
         self._died = name
@@ -176,8 +221,24 @@ def create_app(running: Hub) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    app.include_router(hub.router(running.world, running, __version__, running.config.digest))
-    app.include_router(Orchestration(running.world, running.lifecycle).router())
+    app.include_router(
+        hub.router(
+            running.world,
+            running,
+            __version__,
+            running.config.digest,
+            paused=lambda: running.paused is not None,
+            figures=running.figures,
+        )
+    )
+    app.include_router(
+        Orchestration(
+            running.world, running.lifecycle, running.supervisor, running.last_lines
+        ).router()
+    )
+    app.include_router(
+        Healing(running.lifecycle.resolve, running.supervisor, running.practice).router()
+    )
     app.include_router(events.router(running.bus))
     app.include_router(docs.router())
     app.include_router(dashboard.router(running))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -85,6 +85,8 @@ class Supervisor:
         self._turn = asyncio.Lock()
         self._queue = WakeQueue()
         self.rehearsing: dict[str, str] = {}
+        self.on_incident: Callable[[Incident | None, Incident], None] = _nobody
+        """Told of every change of an incident, as it was and as it is."""
         world.on_sign = self._queue.wake
 
     # What people ask and order
@@ -202,6 +204,7 @@ class Supervisor:
         ours = {o.service: o.life for o in turn.orders if o.act is not Act.START}
         marked = {n: replace(turn.memory.records[n], ended_life=life) for n, life in ours.items()}
         records = {**turn.memory.records, **marked}
+        before = self._memory.incidents
         self._memory = replace(turn.memory, records=records)
         await self._save({**turn.records, **marked}, turn.incidents)
         self._world.healed(turn.shown)
@@ -210,6 +213,7 @@ class Supervisor:
         if turn.ask:
             self._world.ask_now(turn.ask)
         for incident in turn.incidents:
+            self.on_incident(before.get(incident.id), incident)
             self._notices.incident(incident)
         for opened in turn.opened:
             self._tasks.spawn(f"evidence of {opened}", self._gather(opened))
@@ -344,3 +348,7 @@ class Supervisor:
                 )
             await self._save({}, [kept])
         self._notices.incident(kept)
+
+
+def _nobody(_before: Incident | None, _now: Incident) -> None:
+    """Until somebody counts."""
