@@ -211,7 +211,7 @@ def _measures(told: Json, *, utf8: bool) -> list[Row]:
                 cells=(
                     look.mark(utf8=utf8),
                     name,
-                    words.milliseconds(took) or "not seen",
+                    words.milliseconds(took) or ("not seen" if over else ""),
                     words.milliseconds(limit) if limit else "",
                 ),
                 styles=(look.style, "", look.style, "dim"),
