@@ -7,6 +7,7 @@ does. Until every dependency gave a good answer that is newer than the trouble, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from controller.model.graph import one_shots
 from controller.model.spec import Condition
@@ -25,7 +26,7 @@ class Blame:
     unsure: tuple[str, ...] = ()
 
 
-def blame(scene: Scene, name: str, trouble: Trouble) -> Blame:
+def blame(scene: Scene, name: str, trouble: Trouble, now: datetime) -> Blame:
     """Which dependency stands behind the trouble of `name`, if one does."""
     unsure = []
     for dependency in scene.stack.services[name].depends_on:
@@ -38,16 +39,20 @@ def blame(scene: Scene, name: str, trouble: Trouble) -> Blame:
             continue
         if sight.verdict.health is not Health.HEALTHY:
             return Blame(dependency.service)
-        if sight.suspect or (sight.probed and not _newer(sight, trouble)):
+        if sight.suspect or (sight.probed and not _newer(sight, trouble, now)):
             unsure.append(dependency.service)
     return Blame(unsure=tuple(unsure))
 
 
-def _newer(sight: Sight, trouble: Trouble) -> bool:
-    return sight.good_at is not None and sight.good_at >= trouble.since
+def _newer(sight: Sight, trouble: Trouble, now: datetime) -> bool:
+    """Whether the good answer came after the trouble. What lies ahead of `now` was stamped before
+    the clock was set back, so it is older than whatever does not."""
+    if sight.good_at is None or sight.good_at > now:
+        return False
+    return sight.good_at >= trouble.since or trouble.since > now
 
 
-def storm(scene: Scene) -> bool:
+def storm(scene: Scene, now: datetime) -> bool:
     """Whether over half of what should run fails its probes at once, not counting those that a
     sick dependency explains: then it is rather the hub, the network or the machine."""
     finished = one_shots(scene.stack)
@@ -60,5 +65,5 @@ def storm(scene: Scene) -> bool:
         if trouble is None:
             failing += sight.suspect
         elif trouble.drive is Drive.PROBES:
-            failing += blame(scene, name, trouble).root is None
+            failing += blame(scene, name, trouble, now).root is None
     return failing >= _MASS and 2 * failing > judged

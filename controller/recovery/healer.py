@@ -34,6 +34,7 @@ def heal(
     treatment = Treatment(scene, ledger, now, jitter, since)
     if scene.connected:
         healer = _Healer(scene, ledger, treatment, now)
+        healer.undeclared()
         for name in with_dependencies(scene.stack, scene.sights):
             sight = scene.sights.get(name)
             if sight is not None and sight.spec.managed:
@@ -52,7 +53,7 @@ def heal(
 
 
 def _storm_since(scene: Scene, memory: Memory, now: datetime) -> datetime | None:
-    if not storm(scene):
+    if not storm(scene, now):
         return None
     before = memory.storm_since
     return now if before is None or before > now else before
@@ -65,8 +66,18 @@ class _Healer:
         self._treatment = treatment
         self._now = now
 
+    def undeclared(self) -> None:
+        """What left the stack is nobody's patient any more."""
+        for incident in self._ledger.orphans():
+            why = text("incident.undeclared")
+            told = story.told(incident, Act.OPERATOR, why, self._now)
+            self._ledger.keep(story.ended(told, Ending.OPERATOR, self._now))
+
     def service(self, name: str, sight: Sight) -> None:
-        record = policy.sane(self._ledger.record(name), sight.spec.recovery, self._now)
+        record = policy.sane(self._ledger.record(name), self._now)
+        if sight.busy is Busy.NO and sight.state not in DOWN and sight.life == record.ended_life:
+            # It was to be ended and lives on: whoever ends it now is somebody else.
+            record = replace(record, ended_life="")
         self._ledger.remember(name, record)
         if sight.desired is Desired.STOPPED:
             self._rest(name)
@@ -75,6 +86,8 @@ class _Healer:
         elif sight.busy is Busy.HUB:
             # Its end wakes us; until then nobody else touches it.
             return
+        elif name in self._treatment.following:
+            self._follow(name, sight, self._treatment.following[name])
         elif self._is_by_hand(name, sight):
             self._hold(name, sight)
         elif sight.verdict.health is Health.HEALTHY:
@@ -94,8 +107,18 @@ class _Healer:
 
     def _by_person(self, name: str) -> None:
         """A person acts on it through the hub: old tries and holds no longer count."""
+        self._ledger.acted(name, "interrupted")
         self._ledger.tell(name, Act.OPERATOR, text("incident.operator"))
         self._ledger.remember(name, policy.afresh(self._ledger.record(name)))
+
+    def _follow(self, name: str, sight: Sight, root: str) -> None:
+        """It restarts along with what it needs: nothing else is done about it now."""
+        trouble = trouble_of(sight)
+        if trouble is not None and self._ledger.incident(name) is None:
+            self._ledger.begin(name, sight, trouble, root)
+        self._ledger.acted(name, "interrupted")
+        why = text("cause.dependent_restart", service=root)
+        self._ledger.tell(name, Act.RESTART, why, "running")
 
     def _is_by_hand(self, name: str, sight: Sight) -> bool:
         """Whether a person took it down beside the hub, and it still is."""
@@ -106,11 +129,13 @@ class _Healer:
         elif sight.state not in DOWN:
             self._ledger.remember(name, replace(record, held=None))
             return False
-        elif record.held is not None and record.held.how is not ByHand.PAUSED:
-            how = record.held.how
+        elif record.held is not None and not _lived_since(sight, record.held.life):
+            # The engine forgets who ended it; what was seen once stays true.
+            how = sight.by_hand or record.held.how
         else:
             how = sight.by_hand
         if how is None:
+            self._ledger.remember(name, replace(record, held=None))
             return False
         if record.held is None or record.held.how is not how:
             held = Held(how, sight.life, self._now)
@@ -131,6 +156,9 @@ class _Healer:
     def _well(self, name: str, sight: Sight) -> None:
         record = self._ledger.record(name)
         since = record.well_since or self._now
+        if record.attempt is not None and record.attempt.life == sight.life:
+            # It became well before the try was made.
+            self._ledger.acted(name, "interrupted")
         record = self._ledger.remember(
             name, replace(record, well_since=since, gave_up_at=None, attempt=None, next_at=None)
         )
@@ -151,23 +179,26 @@ class _Healer:
         record = self._ledger.record(name)
         if sight.verdict.health is Health.STARTING:
             self._ledger.remember(name, policy.rested(record, sight.spec.recovery, self._now))
-        incident = self._ledger.incident(name)
-        if incident is not None and sight.verdict.health is Health.STOPPED:
-            # A one-shot that failed before has finished its work now.
-            self._ledger.keep(story.closed(incident, sight.life, self._now))
+        elif sight.verdict.health is Health.STOPPED:
+            # A one-shot has finished its work: there is nothing left to try.
+            record = replace(record, attempt=None, next_at=None, gave_up_at=None)
+            self._ledger.remember(name, record)
+            incident = self._ledger.incident(name)
+            if incident is not None:
+                self._ledger.keep(story.closed(incident, sight.life, self._now))
 
     def _sick(self, name: str, sight: Sight, trouble: Trouble) -> None:
         record = policy.rested(self._ledger.record(name), sight.spec.recovery, trouble.since)
         self._ledger.remember(name, record)
         if record.gave_up_at is not None:
-            if sight.life == record.gave_up_life:
+            if not _lived_since(sight, record.gave_up_life):
                 self._treatment.show_given_up(name, sight)
                 return
             self._ledger.remember(name, policy.afresh(record))
         if self._scene.arrival is not None and self._scene.pause is None:
             self._found(name, sight, trouble)
             return
-        blamed = blame(self._scene, name, trouble)
+        blamed = blame(self._scene, name, trouble, self._now)
         if self._ledger.incident(name) is None:
             if blamed.unsure and trouble.drive is Drive.PROBES:
                 self._treatment.wait_for(blamed)
@@ -176,13 +207,14 @@ class _Healer:
         self._finish_attempt(name, sight)
         if blamed.root is not None:
             self._treatment.block(name, blamed.root)
-        elif self._treatment.released(name, trouble):
+        elif self._treatment.released(name, sight, trouble):
             self._treatment.treat(name, sight, trouble, blamed)
 
     def _found(self, name: str, sight: Sight, trouble: Trouble) -> None:
         """Dead on arrival: convergence starts it, in order, and nothing is charged for it."""
         assert self._scene.arrival is not None
         if trouble.drive is Drive.PROBES or self._ledger.incident(name) is not None:
+            self._treatment.look_soon()
             return
         why = text("incident.found", why=trouble.cause, away=self._scene.arrival)
         self._ledger.begin(name, sight, replace(trouble, cause=why))
@@ -196,6 +228,12 @@ class _Healer:
         elif record.attempt.life != sight.life:
             self._ledger.remember(name, replace(record, attempt=None))
             self._ledger.acted(name, "interrupted")
+
+
+def _lived_since(sight: Sight, life: str) -> bool:
+    """Whether somebody started it after `life` ended; a container that is gone or was only made
+    anew lives no new life."""
+    return sight.life != life and sight.state not in (State.MISSING, State.CREATED, State.REMOVING)
 
 
 def exempt(memory: Memory) -> frozenset[str]:

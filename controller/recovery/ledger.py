@@ -64,12 +64,23 @@ class Ledger:
         found = self.record(name).incident
         return self._open.get(found) if found else None
 
+    def orphans(self) -> tuple[Incident, ...]:
+        """Open incidents that no service of the stack owns: nobody would ever close them."""
+        managed = self._scene.stack.managed
+        return tuple(
+            incident
+            for incident in self._open.values()
+            if incident.service not in managed
+            or self.record(incident.service).incident != incident.id
+        )
+
     def keep(self, incident: Incident) -> Incident:
         """Take over an incident as it is now; a closed one leaves its service."""
         if not incident.is_open:
             self._open.pop(incident.id, None)
             record = self.record(incident.service)
-            self.remember(incident.service, replace(record, incident=None))
+            if record.incident == incident.id:
+                self.remember(incident.service, replace(record, incident=None))
         elif self._open.get(incident.id) == incident:
             return incident
         else:

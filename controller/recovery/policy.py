@@ -107,9 +107,9 @@ def afresh(record: Record) -> Record:
     return Record(total=record.total, incident=record.incident)
 
 
-def sane(record: Record, spec: RecoverySpec, now: datetime) -> Record:
+def sane(record: Record, now: datetime) -> Record:
     """The record under a clock that was set back: nothing in it lies further ahead than it may."""
-    furthest = now + timedelta(seconds=spec.max_backoff_s * (1 + _JITTER))
+    furthest = now + timedelta(seconds=record.delay_s)
     wrong = any(at > now for at in record.restarts)
     wrong |= record.next_at is not None and record.next_at > furthest
     wrong |= record.well_since is not None and record.well_since > now

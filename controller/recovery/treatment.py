@@ -9,7 +9,7 @@ from controller.model.graph import followers
 from controller.model.incident import Act, Ending, Incident
 from controller.model.observation import State
 from controller.model.recovery import Attempt, Record
-from controller.model.spec import RecoveryPolicy
+from controller.model.spec import HealthCheck, ProbeKind, RecoveryPolicy
 from controller.model.text import Text, text
 from controller.model.view import Desired, Health
 from controller.recovery import policy, story
@@ -21,10 +21,12 @@ from controller.recovery.trouble import NAMESPACE_GONE, Drive, Trouble
 
 _MINUTE = timedelta(minutes=1)
 _SECOND = timedelta(seconds=1)
+_CHECK_S = 30.0
 
 
 class Treatment:
-    """The acts of one turn. `due` are the moments at which something must be looked at again."""
+    """The acts of one turn. `due` are the moments at which something must be looked at again;
+    `following` are services that restart along with another, each with whom."""
 
     def __init__(
         self,
@@ -40,12 +42,17 @@ class Treatment:
         self._jitter = jitter
         self._storm_since = storm_since
         self.orders: list[Order] = []
+        self.following: dict[str, str] = {}
         self.ask: set[str] = set()
         self.forgive: list[str] = []
         self.due: list[datetime] = []
 
+    def look_soon(self) -> None:
+        self.due.append(self._now + _SECOND)
+
     def block(self, name: str, root: str) -> None:
         """Leave it alone until the service it needs is well."""
+        self._drop_attempt(name)
         cause = text("incident.blocked", service=root)
         if not _is_blocked(self._ledger.incident(name)):
             self._ledger.tell(name, Act.BLOCK, cause)
@@ -53,7 +60,7 @@ class Treatment:
         self._ledger.remember(name, replace(record, freed_at=None, next_at=None))
         self._ledger.show(name, Health.BLOCKED, cause)
 
-    def released(self, name: str, trouble: Trouble) -> bool:
+    def released(self, name: str, sight: Sight, trouble: Trouble) -> bool:
         """Whether what was blocked may be judged by itself again: only by newer bad signs."""
         if _is_blocked(self._ledger.incident(name)):
             self._ledger.tell(name, Act.UNBLOCK, text("incident.unblocked"))
@@ -62,6 +69,12 @@ class Treatment:
         freed = self._ledger.record(name).freed_at
         if freed is None or trouble.drive is not Drive.PROBES or trouble.since >= freed:
             return True
+        if sight.spec.probe.kind is ProbeKind.ENGINE:
+            # The engine's own check cannot be asked anew: after one more round it stands.
+            stands_at = freed + _round_of(sight.spec.container.healthcheck)
+            if self._now >= stands_at:
+                return True
+            self.due.append(stands_at)
         self._ledger.show(name, Health.BLOCKED, text("incident.reprobed"))
         return False
 
@@ -69,6 +82,7 @@ class Treatment:
         """Restart it now or later, or say why not."""
         withheld = self._withheld(sight, trouble)
         if withheld is not None:
+            self._drop_attempt(name)
             self._ledger.tell(name, Act.HOLD, withheld)
             self._ledger.show(name, sight.verdict.health, withheld)
         elif blamed.unsure:
@@ -79,7 +93,7 @@ class Treatment:
     def wait_for(self, blamed: Blame) -> None:
         """Ask the dependencies first: one of them may be what is wrong."""
         self.ask.update(blamed.unsure)
-        self.due.append(self._now + _SECOND)
+        self.look_soon()
 
     def show_given_up(self, name: str, sight: Sight) -> None:
         count = sight.spec.recovery.max_restarts
@@ -95,7 +109,7 @@ class Treatment:
         if trouble.drive is not Drive.PROBES:
             return None
         if self._scene.ill is not None:
-            self.due.append(self._now + _SECOND)
+            self.look_soon()
             return text("incident.hub_ill", why=self._scene.ill)
         if self._storm_since is not None:
             over = self._storm_since + timedelta(seconds=self._scene.stack.limits.hold_s)
@@ -104,11 +118,19 @@ class Treatment:
                 return text("incident.storm")
         return None
 
+    def _drop_attempt(self, name: str) -> None:
+        """A try that a dead hub recorded is not made any more where something else comes first."""
+        record = self._ledger.record(name)
+        if record.attempt is not None:
+            self._ledger.remember(name, replace(record, attempt=None))
+            self._ledger.acted(name, "interrupted")
+
     def _schedule(self, name: str, sight: Sight, trouble: Trouble) -> None:
         record = self._ledger.record(name)
         if record.attempt is not None:
             # Recorded by a hub that died: made again, not counted again.
-            self._order(name, sight, record.attempt.act, record.attempt.cause)
+            if self._under_way() < self._at_once():
+                self._order(name, sight, record.attempt.act, record.attempt.cause)
             return
         if record.next_at is None:
             mending = trouble.drive is Drive.SETUP
@@ -134,19 +156,32 @@ class Treatment:
 
     def _slot(self, name: str) -> bool:
         """Whether the stack's own limits leave room for one more restart now."""
-        limits = self._scene.stack.limits
-        at_once = 1 if self._storm_since is not None else limits.at_once
-        records = self._ledger.records.values()
-        if sum(1 for record in records if record.attempt is not None) >= at_once:
+        if self._under_way() >= self._at_once():
             return False
+        limits = self._scene.stack.limits
         recent = sorted(
-            at for record in records for at in record.restarts if self._now - at < _MINUTE
+            at
+            for record in self._ledger.records.values()
+            for at in record.restarts
+            if self._now - at < _MINUTE
         )
         if len(recent) < limits.per_minute:
             return True
         self.due.append(recent[-limits.per_minute] + _MINUTE)
         self._ledger.tell(name, Act.HOLD, text("incident.stack_busy", count=limits.per_minute))
         return False
+
+    def _at_once(self) -> int:
+        return 1 if self._storm_since is not None else self._scene.stack.limits.at_once
+
+    def _under_way(self) -> int:
+        """How many tries are being made. One that a dead hub left behind is not."""
+        ordered = {order.service for order in self.orders}
+        return len(ordered) + sum(
+            1
+            for name, sight in self._scene.sights.items()
+            if sight.busy is Busy.HUB and self._ledger.record(name).attempt is not None
+        )
 
     def _act(self, name: str, sight: Sight, trouble: Trouble) -> None:
         record = self._ledger.record(name)
@@ -163,9 +198,7 @@ class Treatment:
         incident = self._ledger.incident(name)
         assert incident is not None
         follow = tuple(n for n in followers(self._scene.stack, [name]) if self._follows(n))
-        for other in follow:
-            why = text("cause.dependent_restart", service=name)
-            self._ledger.tell(other, Act.RESTART, why, "running")
+        self.following |= dict.fromkeys(follow, name)
         grace = sight.spec.recovery.grace_s
         if not sight.silent:
             grace = max(grace, sight.spec.container.stop_grace_s)
@@ -173,9 +206,12 @@ class Treatment:
 
     def _follows(self, name: str) -> bool:
         sight = self._scene.sights.get(name)
-        if sight is None or sight.desired is Desired.STOPPED or sight.busy is not Busy.NO:
+        if sight is None or not sight.spec.managed or sight.busy is not Busy.NO:
             return False
-        return sight.state is State.RUNNING
+        alone = sight.spec.recovery.policy is RecoveryPolicy.NONE
+        if alone or self._ledger.record(name).gave_up_at is not None:
+            return False
+        return sight.desired is Desired.RUNNING and sight.state is State.RUNNING
 
     def _give_up(self, name: str, sight: Sight, cause: Text) -> None:
         self._ledger.tell(name, Act.GIVE_UP, cause)
@@ -185,6 +221,13 @@ class Treatment:
         self._ledger.remember(name, replace(record, gave_up_at=self._now, gave_up_life=sight.life))
         self._ledger.keep(story.ended(incident, Ending.GAVE_UP, self._now))
         self.show_given_up(name, sight)
+
+
+def _round_of(check: HealthCheck | None) -> timedelta:
+    """How long the engine takes for one more answer, by its own defaults where nothing is said."""
+    interval = check.interval_s if check else None
+    timeout = check.timeout_s if check else None
+    return timedelta(seconds=(interval or _CHECK_S) + (timeout or _CHECK_S))
 
 
 def _is_blocked(incident: Incident | None) -> bool:

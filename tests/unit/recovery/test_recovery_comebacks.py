@@ -1,0 +1,168 @@
+"""What a hub that died, or was away, finds and does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from controller.model.incident import Act, Ending
+from controller.model.spec import (
+    HealingLimits,
+)
+from controller.model.text import text
+from controller.model.view import Health, Verdict
+from controller.recovery.healer import exempt
+from controller.recovery.scene import Busy, Memory
+from tests.unit.recovery.ward import (
+    AWAY,
+    ILL,
+    PAUSE,
+    Ward,
+    lines,
+    probed,
+)
+
+ONE = (probed("web"),)
+PAIR = (probed("web", "db"), probed("db"))
+
+
+def test_an_attempt_of_a_dead_hub_is_made_again_and_not_counted_again() -> None:
+    ward = Ward(ONE)
+    ward.dies("web")
+    order = ward.heal()
+    before = ward.record("web")
+    ward.hub_dies()
+    assert ward.turn(arrival=AWAY).orders == (), "convergence leaves it to healing"
+    assert exempt(ward.memory) == {"web"}
+    ward.later(20)
+    assert ward.heal() == order
+    assert ward.record("web") == before
+    assert ward.timeline("web") == ["start running"]
+
+
+def test_a_hub_that_dies_after_the_start_counts_it_once() -> None:
+    ward = Ward(ONE)
+    ward.dies("web")
+    ward.heal()
+    ward.hub_dies()
+    ward.starts("web")
+    assert ward.turn(arrival=AWAY).orders == ()
+    ward.is_well("web")
+    ward.turn()
+    (closed,) = ward.closed
+    assert (closed.outcome, lines(closed.timeline)) == (Ending.RECOVERED, ["start done"])
+    assert ward.record("web").total == 1
+
+
+def test_a_try_that_a_dead_hub_did_not_finish_is_told_and_the_next_one_counts() -> None:
+    ward = Ward(ONE)
+    ward.hangs("web")
+    ward.heal()
+    ward.hub_dies()
+    ward.dies("web", life="web@2")
+    ward.turn()
+    ward.later(1)
+    ward.heal()
+    assert ward.timeline("web") == ["restart interrupted", "wait", "start running"]
+    assert ward.record("web").total == 2
+
+
+def test_what_got_well_before_a_dead_hubs_try_was_made_was_not_healed_by_it() -> None:
+    ward = Ward(ONE)
+    ward.hangs("web")
+    ward.heal()
+    ward.hub_dies()
+    ward.is_well("web")
+    ward.turn()
+    assert lines(ward.closed[0].timeline) == ["restart interrupted"]
+
+
+@pytest.mark.parametrize("scene", [{"pause": PAUSE}, {"ill": ILL}])
+def test_a_try_left_behind_is_dropped_where_something_else_comes_first(
+    scene: dict[str, Any],
+) -> None:
+    ward = Ward((probed("web"), probed("api"), probed("app")), HealingLimits(at_once=1))
+    ward.hangs("web")
+    ward.heal()
+    ward.hub_dies()
+    ward.turn(**scene)
+    assert ward.record("web").attempt is None
+    assert ward.timeline("web") == ["restart interrupted", "hold"]
+    ward.dies("api")
+    assert "api" in [o.service for o in ward.turn(ill=ILL).orders]
+
+
+def test_a_try_left_behind_takes_nobodys_place() -> None:
+    ward = Ward((probed("web", "db"), probed("db"), probed("api")), HealingLimits(at_once=1))
+    ward.hangs("web")
+    ward.heal()
+    ward.hub_dies()
+    ward.see("web", verdict=Verdict(Health.STARTING, text("health.not_probed")))
+    ward.dies("api")
+    assert ward.heal().service == "api"
+    ward.see("api", busy=Busy.HUB)
+    ward.hangs("web")
+    assert ward.turn().orders == (), "what is made again waits for its place too"
+
+
+def test_a_hub_that_meant_to_end_a_life_and_did_not_owns_its_end_no_more() -> None:
+    ward = Ward(ONE)
+    ward.hangs("web")
+    ward.heal()
+    marked = replace(ward.record("web"), ended_life="web@1")
+    ward.memory = replace(ward.memory, records={"web": marked})
+    ward.see("web", busy=Busy.HUB)
+    ward.turn()
+    assert ward.record("web").ended_life == "web@1", "it may be ending it now"
+    ward.hub_dies()
+    ward.turn()
+    assert ward.record("web").ended_life == ""
+
+
+def test_dead_on_arrival_is_left_to_convergence_and_charged_to_nobody() -> None:
+    ward = Ward(PAIR)
+    ward.dies("db")
+    ward.dies("web")
+    turn = ward.turn(arrival=AWAY)
+    assert turn.orders == ()
+    assert exempt(Memory()) == frozenset()
+    assert [i.cause.key for i in turn.incidents[-2:]] == ["incident.found"] * 2
+    assert ward.timeline("web") == ["start running"]
+    for name in ("db", "web"):
+        ward.see(name, busy=Busy.HUB)
+    assert ward.turn().orders == ()
+    for name in ("db", "web"):
+        ward.see(name, busy=Busy.NO)
+        ward.is_well(name, 2)
+    ward.turn()
+    assert [(i.outcome, lines(i.timeline)) for i in ward.closed] == [
+        (Ending.RECOVERED, ["start done"])
+    ] * 2
+    assert ward.record("web").total == 0
+
+
+def test_what_is_left_to_healing_on_arrival_is_looked_at_again_soon() -> None:
+    ward = Ward((probed("web"), probed("api")))
+    ward.dies("web")
+    ward.heal()
+    ward.hangs("api")
+    turn = ward.turn(arrival=AWAY)
+    assert turn.look_again_at == ward.now + timedelta(seconds=1)
+
+
+def test_convergence_that_did_not_help_is_followed_by_healing() -> None:
+    ward = Ward(ONE)
+    ward.dies("web")
+    ward.turn(arrival=AWAY)
+    assert ward.heal().act is Act.START
+    assert ward.timeline("web") == ["start failed", "start running"]
+
+
+def test_a_paused_hub_starts_nothing_on_arrival() -> None:
+    ward = Ward(ONE)
+    ward.dies("web")
+    assert ward.turn(arrival=AWAY, pause=PAUSE).orders == ()
+    assert ward.timeline("web") == ["hold"]
