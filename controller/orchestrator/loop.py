@@ -82,9 +82,10 @@ class Loop:
     async def _converge(self) -> None:
         outages = self._world.outages
         exempt = await self._supervisor.arrive(self._away, self._interrupted)
-        if self._supervisor.paused is not None:
-            return
-        if await self._lifecycle.converge(self._interrupted, exempt):
+        paused = self._supervisor.paused is not None
+        begun = not paused and await self._lifecycle.converge(self._interrupted, exempt)
+        self._supervisor.arrived(outages)
+        if begun:
             self._converged_at = outages
             self._interrupted = ()
             self._away = text("incident.engine_was_away")

@@ -171,17 +171,20 @@ class Supervisor:
         """The hub or the engine came back: tell what was found dead, and return what convergence
         must leave alone. Raises EngineUnreachableError."""
         async with self._turn:
-            outages = self._world.outages
             before = exempt(self._memory)
             hands = await self._look_who(goals.asked_for(interrupted))
             if self._pause is None:
                 await self._keep(self._decide(hands, away))
             held = {name for name, record in self._memory.records.items() if record.held}
-            self._arrived_at = outages
             return before | held
 
+    def arrived(self, outages: int) -> None:
+        """What was found after that many outages is being converged: what is down now is news."""
+        self._arrived_at = outages
+        self._queue.wake_all()
+
     def _settled(self) -> bool:
-        """Whether what was owed from an outage is under way, so that what is down now is news."""
+        """Whether what was found after the last outage is being converged already."""
         arrived = self._arrived_at == self._world.outages and self._world.connected
         return arrived and not self._lifecycle.preempted
 
@@ -242,7 +245,17 @@ class Supervisor:
             # What the decision rested on has changed: the next turn sees it anew.
             self._queue.wake(order.service)
             return
+        self._mark(order, begun.id)
         self._tasks.spawn(f"healing of {order.service}", self._await_end(order, begun.id))
+
+    def _mark(self, order: Order, operation: str) -> None:
+        """Name the operation in the timeline; it is stored with the next change."""
+        incident = self._open_of(order.service)
+        if incident is not None:
+            marked = story.named(incident, operation)
+            incidents = {**self._memory.incidents, marked.id: marked}
+            self._memory = replace(self._memory, incidents=incidents)
+            self._notices.incident(marked)
 
     async def _await_end(self, order: Order, operation: str) -> None:
         ended = await self._lifecycle.wait(operation)
@@ -263,7 +276,7 @@ class Supervisor:
             incident = self._open_of(name)
             if incident is not None:
                 said = (failure, detail) if name == order.service else (None, None)
-                changed.append(story.acted(incident, word, now, *said, ended.id))
+                changed.append(story.acted(incident, word, now, *said))
         record = self._memory.records.get(order.service, Record())
         records = {order.service: replace(record, attempt=None)}
         self._memory = replace(

@@ -64,24 +64,26 @@ def acted(
     now: datetime,
     failure: Text | None = None,
     detail: str | None = None,
-    operation: str | None = None,
 ) -> Incident:
     """The act under way is over."""
     running = acting(incident)
     if running is None:
         return incident
-    done = replace(
-        running,
-        outcome=outcome,
-        ended_at=now,
-        failure=failure,
-        detail=detail,
-        operation=operation or running.operation,
-    )
-    return replace(
-        incident,
-        timeline=tuple(done if entry is running else entry for entry in incident.timeline),
-    )
+    done = replace(running, outcome=outcome, ended_at=now, failure=failure, detail=detail)
+    return _with(incident, running, done)
+
+
+def named(incident: Incident, operation: str) -> Incident:
+    """The act under way has the id of the operation that carries it out."""
+    running = acting(incident)
+    if running is None:
+        return incident
+    return _with(incident, running, replace(running, operation=operation))
+
+
+def _with(incident: Incident, old: Entry, new: Entry) -> Incident:
+    timeline = tuple(new if entry is old else entry for entry in incident.timeline)
+    return replace(incident, timeline=timeline)
 
 
 def closed(incident: Incident, life: str, now: datetime) -> Incident:

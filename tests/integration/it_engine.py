@@ -9,6 +9,7 @@ from typing import Any
 
 import docker
 from docker.errors import NotFound
+from docker.models.containers import Container
 
 from controller.engine.inspect import moment
 
@@ -38,6 +39,10 @@ class Witness:
         ]
         assert len(found) == 1, [raw["Name"] for raw in found]
         return found[0]
+
+    def container(self, project: str, service: str) -> Container:
+        """The service's only container, to be treated as a person would beside the hub."""
+        return self.api.containers.get(self.one(project, service)["Id"])
 
     def lives(self, project: str) -> dict[str, tuple[str, str]]:
         """By container name: its id and when it was started. Differs after any restart."""

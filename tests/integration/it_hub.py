@@ -104,6 +104,13 @@ class HubClient:
         found: list[Json] = self.get("/orchestration/operations").json()
         return found
 
+    def incidents(self, **query: str) -> list[Json]:
+        """Newest first."""
+        answer = self._http.get("/incidents", params=query)
+        assert answer.status_code == 200, answer.text
+        found: list[Json] = answer.json()
+        return found
+
     def idle(self) -> bool:
         """True where no operation is under way."""
         return not [o for o in self.operations() if o["status"] == "running"]
