@@ -73,6 +73,10 @@ class HubClient:
     def post(self, path: str, **query: str) -> httpx.Response:
         return self._http.post(path, params=query)
 
+    def send(self, path: str, body: Json) -> httpx.Response:
+        """POST with a JSON body."""
+        return self._http.post(path, json=body)
+
     def services(self) -> dict[str, Json]:
         """The status, by service."""
         answer = self.get("/orchestration/status")
