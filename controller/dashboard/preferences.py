@@ -5,6 +5,7 @@ Both live in cookies that only the server reads: no script has to run before the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
@@ -56,7 +57,13 @@ def chosen(form: bytes) -> tuple[dict[str, str], str]:
     if (theme := fields.get("theme", [""])[0]) in THEMES:
         cookies[THEME_COOKIE] = theme
     back = fields.get("back", [""])[0]
-    return cookies, back if back in PAGES else PAGES[0]
+    return cookies, back if _OWN.fullmatch(back) else PAGES[0]
 
 
-PAGES = ("/dashboard", "/dashboard/services")
+PAGES = ("/dashboard", "/dashboard/services", "/dashboard/incidents")
+# Quoted characters only: nothing that could end a header or name another host.
+_WORD = r"[\w.~%+-]+"
+_OWN = re.compile(
+    rf"{'|'.join(PAGES)}|{PAGES[2]}/{_WORD}|{PAGES[2]}\?{_WORD}={_WORD}(?:&{_WORD}={_WORD})?",
+    re.ASCII,
+)

@@ -71,7 +71,7 @@ class Action:
 
     @property
     def takes_down(self) -> bool:
-        return self.verb != "start"
+        return self.verb not in ("start", "resume")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,8 @@ class Row:
     container: str
     needs: tuple[Mark, ...]
     actions: tuple[Action, ...]
+    incident: str | None = None
+    rehearse: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +292,8 @@ def _row(
         container=(service.container_id or "")[:12],
         needs=tuple(known[n] for n in service.depends_on if n in known),
         actions=_actions(service, needed_by, language),
+        incident=service.incident,
+        rehearse=_rehearse(service, needed_by, language),
     )
 
 
@@ -323,13 +327,28 @@ def _actions(service: ServiceView, needed_by: Sequence[str], language: str) -> t
             verb,
             word(f"ui.action.{verb}", language),
             word(f"ui.confirm.{verb}", language, service=service.name),
-            note=(
-                word("ui.confirm.needed_by", language, services=", ".join(needed_by))
-                if needed_by and verb != "start"
-                else ""
-            ),
+            note="" if verb == "start" else _needed(needed_by, language),
             primary=verb == "start",
             busy=service.busy is not None,
         )
         for verb in verbs
     )
+
+
+def _rehearse(service: ServiceView, needed_by: Sequence[str], language: str) -> Action | None:
+    """A fault can be rehearsed on what runs."""
+    if service.state is not State.RUNNING:
+        return None
+    return Action(
+        "rehearse",
+        word("ui.action.rehearse", language),
+        word("ui.confirm.rehearse", language, service=service.name),
+        note=_needed(needed_by, language),
+        busy=service.busy is not None,
+    )
+
+
+def _needed(needed_by: Sequence[str], language: str) -> str:
+    if not needed_by:
+        return ""
+    return word("ui.confirm.needed_by", language, services=", ".join(needed_by))

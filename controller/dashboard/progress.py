@@ -1,4 +1,5 @@
-"""Operations and workflows to page: who asked for what, how far it is, how it ended, and why."""
+"""Operations, rehearsals and workflows to page: who asked for what, how far it is, how it ended,
+and why."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from datetime import datetime
 from controller.dashboard import wording
 from controller.dashboard.present import Mark, Tone
 from controller.i18n import render, word
+from controller.model import rehearsal as drill
+from controller.model.rehearsal import Fault, Stage
 from controller.model.view import (
     OperationKind,
     OperationStatus,
@@ -31,6 +34,12 @@ _STEP: Mapping[str, tuple[Tone, str]] = {
     "skipped": (Tone.IDLE, "blocked"),
 }
 _OVER = ("done", "failed", "skipped")
+_ENDED: Mapping[Stage, tuple[Tone, str]] = {
+    Stage.PASSED: (Tone.OK, "check"),
+    Stage.FAILED: (Tone.BAD, "fail"),
+    Stage.ABORTED: (Tone.WARN, "warn"),
+}
+_STAGES = (Stage.INJECTING, Stage.DETECTING, Stage.HEALING, Stage.DEPENDANTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,30 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """One rehearsal, ready to print. `stages` are its way so far and the rest of it; `measures`
+    pairs of name and time, each "–" where it was not seen."""
+
+    id: str
+    status: str
+    tone: Tone
+    icon: str
+    word: str
+    title: str
+    summary: str
+    verdict: str
+    by: str
+    at: datetime
+    at_text: str
+    took: str
+    stages: tuple[Mark, ...]
+    measures: tuple[tuple[str, str], ...]
+    dependants: tuple[tuple[str, str], ...]
+    incident: str | None
+    running: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Workflow:
     """A configured workflow: its steps as (service, action), in order."""
 
@@ -120,6 +153,8 @@ def operation(view: OperationView, everything: int, language: str, now: datetime
 def _title(view: OperationView, everything: int, language: str) -> str:
     if view.kind is OperationKind.CONVERGE:
         return word("ui.operation.converge", language)
+    if view.kind is OperationKind.HEAL:
+        return word("ui.operation.heal", language, services=", ".join(view.targets))
     verb = word(f"ui.action.{view.kind}", language)
     if len(view.targets) == 1:
         return word("ui.operation.one", language, verb=verb, service=view.targets[0])
@@ -162,6 +197,70 @@ def _result(name: str, result: ServiceResult, language: str) -> Result:
         wording.took(result.duration_ms, language) if result.duration_ms else "",
         result.detail or "",
     )
+
+
+def rehearsal(view: drill.Rehearsal, language: str, now: datetime) -> Rehearsal:
+    """Where a rehearsal stands, against the objective of its service."""
+    over = view.stage in drill.FINAL
+    tone, icon = _ENDED.get(view.stage, (Tone.BUSY, "busy"))
+    says = word(f"ui.stage.{view.stage}", language)
+    fault = word(f"ui.fault.{view.fault}", language)
+    title = word("ui.rehearsal.title", language, fault=fault, service=view.service)
+    began = view.injected_at or view.requested_at
+    took = wording.took(((view.ended_at or now) - began).total_seconds() * 1000, language)
+    objective = wording.took(view.objective_s * 1000, language)
+    return Rehearsal(
+        id=view.id,
+        status=view.stage.value if over else "running",
+        tone=tone,
+        icon=icon,
+        word=says,
+        title=title,
+        summary=word("ui.rehearsal.summary", language, title=title, stage=says),
+        verdict=render(view.verdict, language),
+        by=wording.who(view.requested_by, language),
+        at=view.requested_at,
+        at_text=wording.ago(view.requested_at, now, language),
+        took=took,
+        stages=tuple(_stage(stage, view, language) for stage in _STAGES),
+        measures=(
+            (word("ui.rehearsal.detected", language), wording.took(view.detected_ms, language)),
+            (word("ui.rehearsal.healed", language), wording.took(view.healed_ms, language)),
+            (word("ui.rehearsal.objective", language), objective),
+        ),
+        dependants=tuple(
+            (name, wording.took(ms, language)) for name, ms in view.dependants_ms.items()
+        ),
+        incident=view.incident,
+        running=not over,
+    )
+
+
+def _stage(stage: Stage, view: drill.Rehearsal, language: str) -> Mark:
+    """One station: passed, where it is or where it ended, or still to come."""
+    here = _STAGES.index(_reached(view))
+    own = _STAGES.index(stage)
+    if view.stage is Stage.PASSED or own < here:
+        look = (Tone.OK, "check")
+    elif own > here:
+        look = (Tone.IDLE, "wait")
+    else:
+        look = _ENDED.get(view.stage, (Tone.BUSY, "busy"))
+    if stage is Stage.HEALING and view.fault is Fault.STOP:
+        # What a person stopped must not be healed.
+        return Mark(stage.value, *look, word("ui.ending.left_alone", language))
+    return Mark(stage.value, *look, word(f"ui.station.{stage}", language))
+
+
+def _reached(view: drill.Rehearsal) -> Stage:
+    """The station it is at; for one that ended, the first whose time is missing."""
+    if view.stage in _STAGES:
+        return view.stage
+    if view.injected_at is None:
+        return Stage.INJECTING
+    if view.detected_ms is None:
+        return Stage.DETECTING
+    return Stage.HEALING if view.healed_ms is None else Stage.DEPENDANTS
 
 
 def workflows(

@@ -10,19 +10,36 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from controller import clock
-from controller.dashboard import assets, preferences, present, progress, wording
-from controller.errors import NotFoundError
+from controller.dashboard import (
+    assets,
+    incidents,
+    preferences,
+    present,
+    progress,
+    story,
+    wording,
+)
+from controller.dashboard.incidents import Line
+from controller.errors import NotFoundError, StoreError
 from controller.i18n import catalogue, word
+from controller.model.incident import Incident
+from controller.model.recovery import Pause
+from controller.model.rehearsal import Fault, Rehearsal
 from controller.model.view import OperationView, StackView
 
 _HERE = Path(__file__).parent
 _RECENT = 6
+_LATEST = 5
+_LISTED = 100
+_FRAGMENTS = "/dashboard/fragments/"
+_STATES = {"open": True, "closed": False}
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
@@ -38,7 +55,7 @@ _HEADERS = {
 
 
 class HubPort(Protocol):
-    """What the pages need of the hub. All answers come from memory, at once."""
+    """What the pages need of the hub. What is not awaited is in memory and answers at once."""
 
     def view(self) -> StackView: ...
 
@@ -47,6 +64,24 @@ class HubPort(Protocol):
 
     def workflows(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         """Name to its steps as (service, action), as configured."""
+
+    def open_incidents(self) -> Sequence[Incident]:
+        """Every one that is not closed."""
+
+    async def incidents(
+        self, service: str | None, is_open: bool | None, limit: int
+    ) -> Sequence[Incident]:
+        """Newest first, at most `limit`; None does not filter. Raises StoreError."""
+
+    async def incident(self, incident_id: str) -> Incident:
+        """Raises NotFoundError, StoreError."""
+
+    def rehearsals(self) -> Sequence[Rehearsal]:
+        """Newest first, a few; the running one is among them."""
+
+    @property
+    def paused(self) -> Pause | None:
+        """Since when the hub only watches; None while it heals."""
 
     @property
     def version(self) -> str: ...
@@ -59,9 +94,14 @@ def router(hub: HubPort) -> APIRouter:
     routes.get("/")(root)
     routes.get("/dashboard")(pages.overview)
     routes.get("/dashboard/services")(pages.services)
-    routes.get("/dashboard/fragments/overview")(pages.overview_part)
-    routes.get("/dashboard/fragments/services")(pages.services_part)
-    routes.get("/dashboard/fragments/operations/{identifier}")(pages.operation)
+    routes.get("/dashboard/incidents")(pages.incidents)
+    routes.get("/dashboard/incidents/{identifier:path}")(pages.incident)
+    routes.get(_FRAGMENTS + "overview")(pages.overview_part)
+    routes.get(_FRAGMENTS + "services")(pages.services_part)
+    routes.get(_FRAGMENTS + "incidents")(pages.incidents_part)
+    routes.get(_FRAGMENTS + "incidents/{identifier:path}")(pages.incident_part)
+    routes.get(_FRAGMENTS + "operations/{identifier}")(pages.operation)
+    routes.get(_FRAGMENTS + "rehearsals/{identifier}")(pages.rehearsal)
     routes.get(assets.PREFIX + "/{digest}/{path:path}")(pages.asset)
     routes.post("/dashboard/preferences")(prefer)
     return routes
@@ -81,22 +121,40 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._jinja.globals.update(asset=self._assets.url, stamp=wording.stamp)
+        self._jinja.globals.update(asset=self._assets.url, stamp=wording.stamp, faults=tuple(Fault))
         # Read and compiled now, like the assets: no request waits for the disk.
         for name in self._jinja.list_templates():
             self._jinja.get_template(name)
 
     async def overview(self, request: Request) -> HTMLResponse:
-        return self._page(request, "overview")
-
-    async def services(self, request: Request) -> HTMLResponse:
-        return self._page(request, "services")
+        return self._page(request, "overview", await self._latest(request))
 
     async def overview_part(self, request: Request) -> HTMLResponse:
-        return self._part(request, "overview")
+        return self._part(request, "overview", await self._latest(request))
+
+    async def services(self, request: Request) -> HTMLResponse:
+        return self._page(request, "services", {})
 
     async def services_part(self, request: Request) -> HTMLResponse:
-        return self._part(request, "services")
+        return self._part(request, "services", {})
+
+    async def incidents(self, request: Request) -> HTMLResponse:
+        facts = await self._listed(request)
+        return self._page(request, "incidents", facts, "incidents" + facts["query"])
+
+    async def incidents_part(self, request: Request) -> HTMLResponse:
+        return self._part(request, "incidents", await self._listed(request))
+
+    async def incident(self, request: Request, identifier: str) -> HTMLResponse:
+        """One incident's story; an unknown one is told as a page too, with status 404."""
+        facts = await self._told(request, identifier)
+        page = self._page(request, "incident", facts, f"incidents/{quote(identifier, safe='')}")
+        page.status_code = 200 if facts["story"] else 503 if facts["unread"] else 404
+        return page
+
+    async def incident_part(self, request: Request, identifier: str) -> HTMLResponse:
+        """The same live part. Always 200: that it is unknown is an answer, not a lost hub."""
+        return self._part(request, "incident", await self._told(request, identifier))
 
     async def operation(self, request: Request, identifier: str) -> HTMLResponse:
         """One operation's progress, for the dialog. Raises NotFoundError when it is not known."""
@@ -106,6 +164,15 @@ class Pages:
                 shown = progress.operation(candidate, len(view.services), language, clock.now())
                 return self._html("_operation.html", {"operation": shown} | _translator(language))
         raise NotFoundError("The hub does not remember this operation.")
+
+    async def rehearsal(self, request: Request, identifier: str) -> HTMLResponse:
+        """One rehearsal's progress, for the dialog. Raises NotFoundError when it is not known."""
+        language = _wishes(request).language
+        for candidate in self._hub.rehearsals():
+            if candidate.id == identifier:
+                shown = progress.rehearsal(candidate, language, clock.now())
+                return self._html("_rehearsal.html", {"rehearsal": shown} | _translator(language))
+        raise NotFoundError("The hub does not remember this rehearsal.")
 
     async def asset(self, request: Request, digest: str, path: str) -> Response:
         """A file of ours. An address of another version still answers, but is not to be kept."""
@@ -122,23 +189,27 @@ class Pages:
             return Response(status_code=304, headers=headers)
         return Response(found.body, media_type=found.media_type, headers=headers)
 
-    def _page(self, request: Request, name: str) -> HTMLResponse:
+    def _page(self, request: Request, name: str, own: dict[str, Any], at: str = "") -> HTMLResponse:
+        """`at` is the address under /dashboard/ where it is more than the page's name."""
+        where = at or name
         wishes = _wishes(request)
-        facts = self._facts(name, wishes.language, clock.now())
+        facts = self._facts(name, wishes.language, clock.now()) | own
         facts |= {
             "theme": wishes.theme,
             "next_theme": preferences.next_theme(wishes.theme),
             "words": _words(wishes.language),
-            "path": request.url.path,
+            "path": "/dashboard" if name == "overview" else f"/dashboard/{where}",
+            "fragment": _FRAGMENTS + where,
         }
         return self._html(f"{name}.html", facts)
 
-    def _part(self, request: Request, name: str) -> HTMLResponse:
+    def _part(self, request: Request, name: str, own: dict[str, Any]) -> HTMLResponse:
         facts = self._facts(name, _wishes(request).language, clock.now())
-        return self._html(f"_{name}.html", facts)
+        return self._html(f"_{name}.html", facts | own)
 
     def _facts(self, name: str, language: str, now: datetime) -> dict[str, Any]:
-        view, asked = self._hub.view(), self._hub.operations()
+        view, asked, rehearsals = self._hub.view(), self._hub.operations(), self._hub.rehearsals()
+        pause, still_open = self._hub.paused, self._hub.open_incidents()
         stack = present.stack(view, asked, language, now)
         shown = [progress.operation(o, len(view.services), language, now) for o in asked]
         known = present.marks(view, asked, language)
@@ -148,9 +219,88 @@ class Pages:
             "urgent": present.by_severity(stack.attention, view),
             "current": [o for o in shown if o.running],
             "recent": [o for o in shown if not o.running][:_RECENT],
+            "rehearsals": [progress.rehearsal(r, language, now) for r in rehearsals],
             "workflows": progress.workflows(self._hub.workflows(), known, language),
+            "paused": incidents.paused(pause, language, now),
+            "pause_action": incidents.pause_action(pause is not None, language),
+            "open_incidents": len(still_open),
+            "title": "",
+            "troubles": incidents.by_service(view, still_open, language, now),
             "version": self._hub.version,
         }
+
+    async def _latest(self, request: Request) -> dict[str, Any]:
+        found, unread = await self._incidents(None, None, _LATEST)
+        language, now = _wishes(request).language, clock.now()
+        latest = [incidents.line(incident, language, now) for incident in found]
+        return {"latest": latest, "unread": unread}
+
+    async def _listed(self, request: Request) -> dict[str, Any]:
+        """The list under its filter. An unknown state filters nothing; an unknown service all."""
+        service = request.query_params.get("service") or None
+        state = request.query_params.get("state", "")
+        is_open = _STATES.get(state)
+        # One more than is shown tells whether there are more.
+        found, unread = await self._incidents(service, is_open, _LISTED + 1)
+        still_open = self._hub.open_incidents() if is_open is not False else ()
+        still_open = [i for i in still_open if service in (None, i.service)]
+        language, now = _wishes(request).language, clock.now()
+        chosen = {"service": service, "state": state if state in _STATES else None}
+        names = [s.name for s in self._hub.view().services]
+        return {
+            "lines": incidents.lines(found[:_LISTED], still_open, language, now),
+            "more": len(found) > _LISTED,
+            "unread": unread,
+            "summary": incidents.summary(len(self._hub.open_incidents()), language),
+            "chosen": chosen,
+            "names": names if service is None or service in names else [*names, service],
+            "query": _query(chosen),
+            "filtered": lambda **other: f"/dashboard/incidents{_query(chosen | other)}",
+        }
+
+    async def _told(self, request: Request, identifier: str) -> dict[str, Any]:
+        language, now = _wishes(request).language, clock.now()
+        found, unread = await self._incident(identifier)
+        if found is None:
+            return {"story": None, "unread": unread}
+        stack = present.stack(self._hub.view(), self._hub.operations(), language, now)
+        row = next((row for row in stack.rows if row.name == found.service), None)
+        told = story.story(found, row, self._hub.paused is not None, language, now)
+        drills = {r.id: r for r in self._hub.rehearsals()}
+        drill = drills.get(found.rehearsal or "")
+        return {
+            "title": told.headline.text,
+            "unread": unread,
+            "story": told,
+            "root": await self._root(told.root, language, now),
+            "rehearsal": progress.rehearsal(drill, language, now) if drill else None,
+        }
+
+    async def _root(
+        self, identifier: str | None, language: str, now: datetime
+    ) -> Line | None:
+        found = None if identifier is None else (await self._incident(identifier))[0]
+        return None if found is None else incidents.line(found, language, now)
+
+    async def _incidents(
+        self, service: str | None, is_open: bool | None, limit: int
+    ) -> tuple[Sequence[Incident], bool]:
+        """The record; or what is open now, and that the rest cannot be read."""
+        try:
+            return await self._hub.incidents(service, is_open, limit), False
+        except StoreError:
+            wanted = () if is_open is False else self._hub.open_incidents()
+            return [i for i in wanted if service in (None, i.service)][:limit], True
+
+    async def _incident(self, identifier: str) -> tuple[Incident | None, bool]:
+        """One incident, if it is known; and whether the record could not be read."""
+        try:
+            return await self._hub.incident(identifier), False
+        except NotFoundError:
+            return None, False
+        except StoreError:
+            known = {i.id: i for i in self._hub.open_incidents()}
+            return known.get(identifier), True
 
     def _html(self, template: str, facts: dict[str, Any]) -> HTMLResponse:
         return HTMLResponse(self._jinja.get_template(template).render(facts), headers=_HEADERS)
@@ -169,6 +319,12 @@ async def prefer(request: Request) -> RedirectResponse:
             name, value, max_age=preferences.MAX_AGE_S, httponly=True, samesite="strict"
         )
     return response
+
+
+def _query(chosen: Mapping[str, str | None]) -> str:
+    """`?service=…&state=…`, without what does not filter."""
+    query = urlencode({name: value for name, value in chosen.items() if value})
+    return f"?{query}" if query else ""
 
 
 def _wishes(request: Request) -> preferences.Preferences:

@@ -69,6 +69,11 @@ def stamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def clock_time(moment: datetime) -> str:
+    """A moment of a day already named, in UTC; the browser turns it into the reader's own."""
+    return moment.strftime("%H:%M:%S UTC")
+
+
 def word_or(key: str, fallback: str, language: str) -> str:
     """The catalogue's word, or the raw one where the core is newer than the catalogue."""
     return word(key, language) if key in catalogue() else fallback

@@ -45,6 +45,7 @@ from tests.e2e.pages_support_data import (
     SENTENCES,
     WORKFLOWS,
 )
+from tests.e2e.pages_support_healing import HEALING_SENTENCES, HealingFacts
 
 
 def healthy(name: str, port: int, now: datetime, index: int = 0) -> ServiceView:
@@ -69,13 +70,13 @@ def healthy(name: str, port: int, now: datetime, index: int = 0) -> ServiceView:
     )
 
 
-class FakeHub:
+class FakeHub(HealingFacts):
     """The port's other side: state that a test sets, and events that it causes."""
 
     version = "0.1.0"
 
     def __init__(self) -> None:
-        catalogue().update(SENTENCES)
+        catalogue().update(SENTENCES | HEALING_SENTENCES)
         self.url = ""
         self.reset()
 
@@ -95,6 +96,7 @@ class FakeHub:
         self.settled: dict[str, str] = {}
         self.calls: list[str] = []
         self.down = False
+        self.forget()
         self.streams: set[asyncio.Queue[str | None]] = getattr(self, "streams", set())
 
     # -- HubPort
@@ -338,6 +340,9 @@ def app(hub: FakeHub) -> FastAPI:
     web.add_exception_handler(HubError, problem)
     web.add_middleware(BaseHTTPMiddleware, dispatch=hub.witness)
     web.get("/events")(hub.events)
+    web.post("/orchestration/pause")(hub.ask_pause)
+    web.post("/orchestration/resume")(hub.ask_resume)
+    web.post("/orchestration/services/{service:path}/rehearse")(hub.ask_rehearsal)
     web.post("/orchestration/services/{service:path}/{verb}")(hub.ask_one)
     web.post("/orchestration/{verb}-all")(hub.ask_all)
     web.include_router(router(hub))

@@ -227,6 +227,8 @@ async def test_everything_can_be_done_by_keyboard(stage: Stage) -> None:
         await page.keyboard.press("Enter")
         await expect(page.locator("#main")).to_be_focused()
         await page.keyboard.press("Tab")
+        await expect(page.locator("#do-pause-")).to_be_focused()
+        await page.keyboard.press("Tab")
         await expect(page.locator("#do-restart-")).to_be_focused()
         for _ in range(2):
             await page.keyboard.press("Tab")

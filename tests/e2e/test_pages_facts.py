@@ -18,6 +18,7 @@ from controller.model.view import Desired, Health
 from tests.e2e.pages_support import FakeHub, app
 
 STATIC = Path(assets.__file__).parent / "static"
+PAGES = ("/dashboard", "/dashboard/services", "/dashboard/incidents", "/dashboard/incidents/inc-1")
 
 
 @pytest.fixture
@@ -36,8 +37,11 @@ def test_root_leads_to_the_dashboard(client: TestClient) -> None:
     assert (answer.status_code, answer.headers["location"]) == (307, "/dashboard")
 
 
-@pytest.mark.parametrize("path", ["/dashboard", "/dashboard/services"])
-def test_a_page_forbids_everything_it_does_not_need(client: TestClient, path: str) -> None:
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_forbids_everything_it_does_not_need(
+    client: TestClient, hub: FakeHub, path: str
+) -> None:
+    hub.night(hub.now)
     answer = client.get(path)
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -48,8 +52,9 @@ def test_a_page_forbids_everything_it_does_not_need(client: TestClient, path: st
     assert re.findall(r"(?:src|href)=\"(https?:|//)", answer.text) == []
 
 
-@pytest.mark.parametrize("path", ["/dashboard", "/dashboard/services"])
-def test_first_paint_is_small(client: TestClient, path: str) -> None:
+@pytest.mark.parametrize("path", PAGES)
+def test_first_paint_is_small(client: TestClient, hub: FakeHub, path: str) -> None:
+    hub.night(hub.now)
     page = client.get(path)
     linked = set(re.findall(r'(?:src|href)="(/dashboard/assets/[^"]+)"', page.text))
     linked |= {re.sub(r"[^/]+$", f.name, next(iter(linked))) for f in STATIC.glob("*.js")}

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
+from controller import clock
+from controller.errors import ConflictError
+from controller.model.recovery import Pause
+from controller.model.rehearsal import Stage as Station
 from tests.e2e.pages_support import healthy
 from tests.e2e.pages_support_browser import Stage, staged
+from tests.e2e.pages_support_healing import crash
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SHOTS = os.environ.get("HEAL7_SHOTS")
@@ -21,7 +28,7 @@ SHOTS = os.environ.get("HEAL7_SHOTS")
 # Names of elements that stick out of the window, and of controls that a finger cannot hit.
 OVERFLOWING = """
 () => [...document.querySelectorAll("body *")]
-  .filter((e) => e.checkVisibility() && !e.closest(".unseen, .skip, svg"))
+  .filter((e) => e.checkVisibility() && !e.closest(".unseen, .skip, svg, option"))
   .filter((e) => { const r = e.getBoundingClientRect();
     return r.width > 1 && (r.right > innerWidth + 1 || r.left < -1); })
   .filter((e) => !e.matches(".facts, nav") && !e.parentElement.matches(".facts"))
@@ -47,6 +54,7 @@ def stage(module_stage: Stage) -> Stage:
     hub.reset()
     hub.history()
     hub.trouble()
+    hub.night(clock.now())
     hub.begin("restart", ["ai-monitoring-service"])
     hub.advance()
     return module_stage
@@ -104,12 +112,71 @@ async def test_the_dialog_fits_in_every_phase(
         await fits(page, f"dialog-failed-{width}-{lang}-{theme}")
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("lang", ["en", "ko"])
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+@pytest.mark.parametrize("path", ["", "/inc-1", "/inc-2", "/inc-3", "/inc-5", "/inc-6", "/unknown"])
+async def test_incidents_fit(stage: Stage, path: str, width: int, lang: str, theme: str) -> None:
+    unknown = path == "/unknown"
+    address = f"/dashboard/incidents{path}"
+    async with stage.page(address, width=width, lang=lang, theme=theme, refused=unknown) as page:
+        await fits(page, f"incidents{path.replace('/', '-')}-{width}-{lang}-{theme}")
+        for folded in await page.locator(".op:not([open]) > summary").all():
+            await folded.click()
+        await fits(page, f"incidents{path.replace('/', '-')}-{width}-{lang}-{theme}-unfolded")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("lang", ["en", "ko"])
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+@pytest.mark.parametrize("path", ["", "/services", "/incidents", "/incidents/inc-3"])
+async def test_the_pause_fits(stage: Stage, path: str, width: int, lang: str, theme: str) -> None:
+    stage.hub.pause_ = Pause(clock.now(), "10.0.0.117 Mozilla/5.0")
+    async with stage.page(f"/dashboard{path}", width=width, lang=lang, theme=theme) as page:
+        await expect(page.locator(".notice.paused")).to_be_visible()
+        await fits(page, f"paused{path.replace('/', '-')}-{width}-{lang}-{theme}")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("lang", ["en", "ko"])
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+async def test_a_rehearsal_fits_in_every_phase(
+    stage: Stage, width: int, lang: str, theme: str
+) -> None:
+    hub, name = stage.hub, f"{width}-{lang}-{theme}"
+    hub.reset()
+    hub.refusal = ConflictError(
+        "crawling-service failed 6 minutes ago, so the stack is sick already.",
+        remedy="Heal it first, or rehearse anyway.",
+    )
+    async with stage.page(
+        "/dashboard/services", width=width, lang=lang, theme=theme, refused=True
+    ) as page:
+        await page.locator("#do-rehearse-ai-monitoring-service").click()
+        await fits(page, f"rehearse-choose-{name}")
+        await page.locator(".faults input").nth(1).check()
+        await page.locator("#confirm-go").click()
+        await expect(page.locator("#confirm-problem")).to_be_visible()
+        await fits(page, f"rehearse-refused-{name}")
+        await page.locator("#confirm-go").click()
+        await expect(page.locator("#confirm .stations")).to_be_visible()
+        await fits(page, f"rehearse-begun-{name}")
+        hub.rehearse_on(
+            stage=Station.PASSED, injected_at=clock.now(), ended_at=clock.now(), detected_ms=140,
+            healed_ms=3580, incident="inc-5",
+            dependants_ms={"saju-service": 4100, "crawling-service": None},
+        )  # fmt: skip
+        await expect(page.locator("#confirm .progress.t-ok")).to_be_visible()
+        await fits(page, f"rehearse-passed-{name}")
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 async def test_long_names_wrap(stage: Stage, width: int) -> None:
     hub = stage.hub
     hub.reset()
     long = "averylongservicename" * 6
     hub.services = {long: healthy(long, 8010, hub.now)}
-    for path in ("/dashboard", "/dashboard/services"):
-        async with stage.page(path, width=width) as page:
-            await fits(page, f"long-{width}-{path.rsplit('/', 1)[-1]}")
+    hub.tell(replace(crash("inc-long", long, timedelta(minutes=1), hub.now), closed_at=None))
+    for path in ("", "/services", "/incidents", "/incidents/inc-long"):
+        async with stage.page(f"/dashboard{path}", width=width) as page:
+            await fits(page, f"long-{width}{path.replace('/', '-')}")

@@ -9,38 +9,45 @@ const byId = (id) => document.getElementById(id);
 const element = (tag, className, textContent = "") =>
   Object.assign(document.createElement(tag), { className, textContent });
 
-/** A refusal in the hub's own words (problem+json), or in ours when it did not answer. */
+/** A refusal in the hub's own words (problem+json), or in ours when it did not answer (status 0). */
 class Refusal extends Error {
-  constructor(title, detail, remedy) {
+  constructor(status, title, detail, remedy) {
     super(detail || title);
-    Object.assign(this, { title, detail, remedy });
+    Object.assign(this, { status, title, detail, remedy });
   }
 }
 
-async function post(path) {
+async function post(path, sent) {
+  const headers = { Accept: "application/json", "Accept-Language": document.documentElement.lang };
+  if (sent) headers["Content-Type"] = "application/json";
   let answer;
   try {
     // The hub speaks the page's language, which need not be the browser's.
     answer = await fetch(path, {
       method: "POST",
-      headers: { Accept: "application/json", "Accept-Language": document.documentElement.lang },
+      headers,
+      body: sent && JSON.stringify(sent),
       signal: AbortSignal.timeout(15_000),
     });
   } catch {
-    throw new Refusal(say("js.unreachable"), "", say("js.unreachable.remedy"));
+    throw new Refusal(0, say("js.unreachable"), "", say("js.unreachable.remedy"));
   }
   const body = await answer.json().catch(() => ({}));
   if (answer.ok) return body;
   const words = (value) => (typeof value === "string" ? value : "");
   throw new Refusal(
+    answer.status,
     words(body.title) || say("js.refused", { status: answer.status }),
     words(body.detail),
     words(body.remedy),
   );
 }
 
+const SWITCHES = { pause: "js.paused", resume: "js.resumed" };
+
 /** Where an action is asked for; an empty service means the whole stack. */
 function pathOf({ verb, service }) {
+  if (verb in SWITCHES) return `/orchestration/${verb}`;
   return service
     ? `/orchestration/services/${encodeURIComponent(service)}/${verb}`
     : `/orchestration/${verb}-all`;
@@ -53,8 +60,8 @@ export class Actions {
   #close = byId("confirm-close");
   #problem = byId("confirm-problem");
   #asked = null; // what the dialog is about: the button's data
-  #shown = null; // the operation whose progress the dialog shows
-  #watched = new Set(); // operations of this tab that have not ended
+  #shown = null; // the operation or rehearsal whose progress the dialog shows
+  #watched = new Map(); // those of this tab that have not ended: id to the fragment that tells
   #timer = null;
 
   constructor() {
@@ -63,7 +70,7 @@ export class Actions {
     this.#dialog.addEventListener("close", () => this.#closed());
   }
 
-  /** An operation moved: follow it if it is ours. */
+  /** An operation or a rehearsal moved: follow it if it is ours. */
   moved(id) {
     if (this.#watched.has(id)) this.#follow(id);
   }
@@ -87,11 +94,39 @@ export class Actions {
     note.textContent = asked.note;
     note.hidden = !asked.note;
     this.#go.textContent = asked.label;
-    this.#go.classList.toggle("takes-down", asked.verb !== "start");
+    this.#go.classList.toggle("takes-down", !["start", "resume"].includes(asked.verb));
     this.#close.textContent = say("js.cancel");
     this.#dialog.showModal();
     this.#close.focus();
-    this.#plan();
+    if (asked.verb === "rehearse") this.#choose();
+    else if (asked.verb in SWITCHES) this.#settle();
+    else this.#plan();
+  }
+
+  /** Nothing to plan: the note says what it means. */
+  #settle() {
+    this.#problem.hidden = true;
+    this.#body.replaceChildren();
+    this.#go.hidden = false;
+    this.#offer(this.#asked.label, "act");
+  }
+
+  /** Which fault? None is chosen beforehand, for each of them disturbs. */
+  #choose() {
+    this.#settle();
+    this.#go.disabled = true;
+    this.#body.replaceChildren(byId("rehearse-choices").content.cloneNode(true));
+    const asked = this.#asked;
+    this.#body.querySelector("fieldset").addEventListener("change", (event) => {
+      asked.fault = event.target.value;
+      this.#go.disabled = false;
+    });
+    // Enter on a choice would submit the form by its first button, which cancels.
+    this.#body.querySelector("fieldset").addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      if (!this.#go.disabled) this.#go.focus();
+    });
   }
 
   async #plan() {
@@ -141,19 +176,27 @@ export class Actions {
     return list;
   }
 
-  async #act() {
+  /** Ask for it. Gives the id to follow and the fragment that tells of it; none is done at once. */
+  async #request({ verb, fault, ...asked }, force) {
+    const path = pathOf({ verb, ...asked });
+    if (verb in SWITCHES) return [await post(path).then(() => ""), ""];
+    if (verb === "rehearse") return [(await post(path, { fault, force })).id, "rehearsals"];
+    return [(await post(`${path}?wait=false`)).operation, "operations"];
+  }
+
+  async #act(force = false) {
     const asked = this.#asked;
     this.#wait(say("js.asking"));
     try {
-      const { operation } = await post(`${pathOf(asked)}?wait=false`);
-      if (operation) {
-        this.#watched.add(operation);
-        if (this.#asked === asked) this.#shown = operation;
-        this.#timer ??= setInterval(() => this.#watched.forEach((id) => this.#follow(id)), FOLLOW_MS);
-        await this.#follow(operation);
+      const [id, part] = await this.#request(asked, force);
+      if (id) {
+        this.#watched.set(id, part);
+        if (this.#asked === asked) this.#shown = id;
+        this.#timer ??= setInterval(() => [...this.#watched.keys()].forEach((i) => this.#follow(i)), FOLLOW_MS);
+        await this.#follow(id);
       } else {
         this.#dialog.close();
-        toast(say("js.accepted"), "ok");
+        toast(say(SWITCHES[asked.verb] ?? "js.accepted"), "ok");
       }
     } catch (refusal) {
       if (this.#asked === asked) this.#refused(refusal, "act");
@@ -161,10 +204,10 @@ export class Actions {
     }
   }
 
-  /** Show where an operation stands; say so when it ends, in the dialog or, if closed, beside. */
+  /** Show where it stands; say so when it ends, in the dialog or, if closed, beside. */
   async #follow(id) {
-    const html = await fetchFragment(`${document.body.dataset.fragments}operations/${encodeURIComponent(id)}`)
-      .catch(() => null);
+    const address = `${document.body.dataset.fragments}${this.#watched.get(id)}/${encodeURIComponent(id)}`;
+    const html = await fetchFragment(address).catch(() => null);
     if (html === null || !this.#watched.has(id)) return; // asked again by the next event or tick
     const fragment = document.createElement("template");
     fragment.innerHTML = html; // our own server's rendering, escaped there
@@ -187,8 +230,9 @@ export class Actions {
   }
 
   #next() {
-    if (this.#go.dataset.next === "plan") this.#plan();
-    else this.#act();
+    const { next } = this.#go.dataset;
+    if (next === "plan") this.#plan();
+    else this.#act(next === "force");
   }
 
   #wait(sentence) {
@@ -206,7 +250,7 @@ export class Actions {
     this.#go.disabled = false;
   }
 
-  #refused({ title, detail, remedy }, next) {
+  #refused({ status, title, detail, remedy }, next) {
     const lines = [element("b", "", title)];
     if (detail) lines.push(element("p", "", detail));
     if (remedy) {
@@ -217,7 +261,9 @@ export class Actions {
     this.#problem.replaceChildren(...lines);
     this.#problem.hidden = false;
     this.#body.replaceChildren();
-    this.#offer(say("js.retry"), next);
+    // A rehearsal that the hub thinks unwise is still the person's to decide, now that they know why.
+    if (status === 409 && this.#asked.verb === "rehearse") this.#offer(say("js.rehearse_anyway"), "force");
+    else this.#offer(say("js.retry"), next);
     this.#close.focus();
   }
 

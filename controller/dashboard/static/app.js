@@ -8,7 +8,7 @@ const root = document.getElementById("live");
 const link = document.getElementById("link");
 const stale = document.getElementById("stale");
 const title = document.title;
-const { fragments, page, events } = document.body.dataset;
+const { fragment, events } = document.body.dataset;
 
 function headline() {
   return document.getElementById("headline")?.textContent ?? "";
@@ -21,9 +21,19 @@ function retitle() {
   document.title = urgent ? `(${urgent}) ${title}` : title;
 }
 
+/** The navigation stands outside the live part; it counts what is open. */
+function recount() {
+  const count = document.getElementById("open-count");
+  const pill = document.getElementById("nav-open");
+  pill.hidden = count.dataset.n === "0";
+  pill.textContent = count.dataset.n;
+  pill.title = count.dataset.says;
+}
+
 function refreshed() {
   localiseTimes(root);
   retitle();
+  recount();
   if (headline() !== told) announce((told = headline()));
 }
 
@@ -43,9 +53,9 @@ localiseTimes(root);
 retitle();
 const actions = new Actions();
 new Live(root, {
-  fragment: fragments + page,
+  fragment,
   events,
   onRefresh: refreshed,
-  onOperation: (id) => actions.moved(id),
+  onMoved: (id) => actions.moved(id),
   onLink: linked,
 }).start();

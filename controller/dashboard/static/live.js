@@ -11,6 +11,8 @@ const keepOpen = {
   callbacks: {
     // What a reader unfolded stays unfolded.
     beforeAttributeUpdated: (name, node) => !(name === "open" && node.tagName === "DETAILS"),
+    // What a reader is choosing in a form stays chosen.
+    beforeNodeMorphed: (node) => !node.matches?.("form[data-keep]"),
   },
 };
 
@@ -32,7 +34,7 @@ export async function fetchFragment(url) {
   return answer.text();
 }
 
-/** One page's connection. Calls `onRefresh()`, `onOperation(id)`, `onLink("live"|"lost", since)`. */
+/** One page's connection. Calls `onRefresh()`, `onMoved(id)`, `onLink("live"|"lost", since)`. */
 export class Live {
   #root;
   #fragment;
@@ -103,13 +105,15 @@ export class Live {
       this.#retry = setTimeout(() => this.#connect(), wait);
       this.#judge();
     });
-    for (const name of ["service", "engine", "config"]) {
+    for (const name of ["service", "engine", "config", "incident", "hub"]) {
       source.addEventListener(name, () => this.changed());
     }
-    source.addEventListener("operation", (event) => {
-      this.changed();
-      this.#hooks.onOperation(identifier(event.data));
-    });
+    for (const name of ["operation", "rehearsal"]) {
+      source.addEventListener(name, (event) => {
+        this.changed();
+        this.#hooks.onMoved(identifier(event.data));
+      });
+    }
   }
 
   async #refresh() {

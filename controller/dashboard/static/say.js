@@ -27,6 +27,7 @@ export function localiseTimes(root) {
     const local = format.format(new Date(element.dateTime));
     element.title = local;
     if (element.classList.contains("local")) element.textContent = local;
+    if (element.classList.contains("clock")) element.textContent = clockTime(new Date(element.dateTime));
   }
 }
 
