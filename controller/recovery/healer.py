@@ -237,9 +237,15 @@ def _lived_since(sight: Sight, life: str) -> bool:
 
 
 def exempt(memory: Memory) -> frozenset[str]:
-    """Services that convergence must leave to healing: held, given up, or being treated."""
-    return frozenset(name for name, record in memory.records.items() if _healing_has(record))
+    """Services that convergence must leave to healing: held, given up, or being treated. What an
+    earlier convergence was starting is not among them."""
+    return frozenset(
+        name
+        for name, record in memory.records.items()
+        if record.held or record.gave_up_at or record.attempt or _treated(memory, record)
+    )
 
 
-def _healing_has(record: Record) -> bool:
-    return bool(record.held or record.gave_up_at or record.incident or record.attempt)
+def _treated(memory: Memory, record: Record) -> bool:
+    incident = memory.incidents.get(record.incident) if record.incident else None
+    return incident is not None and story.acting(incident) is None

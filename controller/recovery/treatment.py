@@ -84,7 +84,8 @@ class Treatment:
         if withheld is not None:
             self._drop_attempt(name)
             self._ledger.tell(name, Act.HOLD, withheld)
-            self._ledger.show(name, sight.verdict.health, withheld)
+            why = text("incident.withheld", why=trouble.cause, hold=withheld)
+            self._ledger.show(name, sight.verdict.health, why)
         elif blamed.unsure:
             self.wait_for(blamed)
         else:

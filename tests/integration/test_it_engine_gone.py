@@ -106,16 +106,18 @@ def test_an_engine_that_is_gone_is_said_refused_and_found_again(
     witness.kill(scene.stack.project, "one")
     scene.proxy.open()
     eventually(lambda: scene.engine() == "connected", 20)
-    seen = eventually(lambda: _failed(scene.client, "one"))
-    assert "signal 9" in seen["reason"]
+    ended = eventually(lambda: _ended(scene.client, "one"))
+    assert ended["kind"] == "crash"
+    assert "the engine had been away" in ended["cause"]
+    assert "signal 9" in ended["cause"]
     assert scene.client.services()["two"]["health"] == "healthy"
     two = scene.stack.container("two")
     assert witness.lives(scene.stack.project)[two] == before[two]
 
 
-def _failed(client: HubClient, name: str) -> Json | None:
-    service = client.services()[name]
-    return service if service["health"] == "failed" else None
+def _ended(client: HubClient, name: str) -> Json | None:
+    found = client.incidents(service=name, state="closed")
+    return found[0] if found else None
 
 
 def test_an_engine_lost_in_the_middle_of_a_start_leaves_the_outcome_unknown_not_wrong(

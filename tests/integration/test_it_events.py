@@ -36,10 +36,14 @@ class Scene:
 def scene(
     make_stack: MakeStack, make_hub: MakeHub, free_port: Ports, image: str, witness: Witness
 ) -> Scene:
-    fast = {"heal7.probe.interval": "300ms", "heal7.probe.failures": "2"}
+    watched = {"heal7.recovery.policy": "none"}
+    fast = {"heal7.probe.interval": "300ms", "heal7.probe.failures": "2", **watched}
     gated: Json = {"environment": {"GATE": "/tmp/open"}, "labels": fast}
     stack = make_stack(
-        {"one": serving(image, free_port()), "two": serving(image, free_port(), **gated)}
+        {
+            "one": serving(image, free_port(), labels=watched),
+            "two": serving(image, free_port(), **gated),
+        }
     )
     hub = make_hub(stack).start().wait_ready()
     return Scene(stack, hub, witness)
@@ -73,7 +77,7 @@ def test_a_killed_process_is_told_and_its_return_too(running: Scene) -> None:
 def test_a_stop_from_outside_does_not_change_what_people_want(running: Scene) -> None:
     container = running.witness.one(running.stack.project, "one")["Id"]
     running.witness.api.api.stop(container, timeout=3)
-    assert running.is_("one", "failed")["desired"] == "running"
+    assert running.is_("one", "held")["desired"] == "running"
 
 
 def test_a_paused_container_is_held_and_a_resumed_one_well_again(running: Scene) -> None:
@@ -98,7 +102,7 @@ def test_a_container_removed_from_outside_is_missing_and_start_makes_it_anew(
 ) -> None:
     container = running.witness.one(running.stack.project, "one")["Id"]
     running.witness.api.api.remove_container(container, force=True)
-    assert running.is_("one", "failed")["state"] == "missing"
+    assert running.is_("one", "held")["state"] == "missing"
     assert running.hub.client.done("services/one/start")["one"]["outcome"] == "started"
 
 
