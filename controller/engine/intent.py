@@ -3,6 +3,9 @@
 The engine keeps its last 256 events in memory. What the daemon that answers *now* remembers is the
 evidence, asked for over a fresh connection: a daemon that goes down stops every container exactly
 as a person would, but then it answers no new connection, and the next daemon has forgotten it.
+The next daemon may also stop, while it starts, what its killed forerunner left running: that too
+looks like a person's stop, so nothing counts that is older than the daemon's default bridge, which
+every start makes anew after that.
 
 Measured on Engine 20.10 (API 1.41), what each way to end a container leaves in that memory:
 
@@ -22,15 +25,19 @@ Measured on Engine 20.10 (API 1.41), what each way to end a container leaves in 
     docker stop of a paused one              pause, kill(15), unpause, die, stop
     docker-compose stop, kill, down          as docker stop, docker kill, both stop and destroy
     our own `DockerEngine.stop`              as docker stop: only the hub knows that it was itself
+    dockerd killed and started again         as docker stop, before the new daemon's bridge is made
+    dockerd stopped and started again        nothing
 
 The signal is written *before* the process ends, 20-40 ms ahead of `die`; `stop` and `destroy` come
-40-70 ms *after* `die`. So one who asks at the notice of a death sees a stop by its signal at once,
-but `docker rm -f` still looks like a fault then: whoever is about to act asks again, or finds the
-container gone. The answer ends at once (0.5 ms), since `until` is in the past when it is read.
+40-70 ms *after* `die` (Engine 26 writes `stop` just before it). One who asks at the notice of a
+death sees a stop by its signal at once, but `docker rm -f` still looks like a fault then: whoever
+is about to act asks again, or finds the container gone. The answer ends at once (0.5 ms), since
+`until` is in the past when it is read.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -43,7 +50,7 @@ import aiohttp
 
 from controller import clock
 from controller.engine.events import DEFAULT_SOCKET, where
-from controller.engine.inspect import LABEL_PROJECT, LABEL_SERVICE
+from controller.engine.inspect import LABEL_PROJECT, LABEL_SERVICE, moment
 from controller.errors import EngineUnreachableError
 from controller.model.recovery import ByHand
 
@@ -126,30 +133,36 @@ async def asked_to_end(
     connector, url = where(
         base_url or os.environ.get("DOCKER_HOST") or DEFAULT_SOCKET, force_close=True
     )
-    filters = {
-        "type": ["container"],
-        "event": list(_EVENTS),
-        "label": [f"{LABEL_PROJECT}={project}", f"{LABEL_SERVICE}={service}"],
-    }
-    query = {
-        "since": _stamp(since),
-        # Our clock cuts off what is below a microsecond; the engine compares nanoseconds.
-        "until": _stamp(clock.now() + _MICROSECOND),
-        "filters": json.dumps(filters),
-    }
+    labels = [f"{LABEL_PROJECT}={project}", f"{LABEL_SERVICE}={service}"]
+    filters = {"type": ["container"], "event": list(_EVENTS), "label": labels}
     try:
         async with (
-            aiohttp.ClientSession(
-                connector=connector, timeout=aiohttp.ClientTimeout(total=timeout_s)
-            ) as session,
-            session.get(f"{url}/events", params=query) as answer,
+            asyncio.timeout(timeout_s),
+            aiohttp.ClientSession(url, connector=connector) as session,
         ):
-            answer.raise_for_status()
-            return read_signs((await answer.read()).splitlines(), stop_signal)
+            born = await _daemon_born(session)
+            query = {
+                "since": _stamp(since if born is None else max(since, born)),
+                # Our clock cuts off what is below a microsecond; the engine compares nanoseconds.
+                "until": _stamp(clock.now() + _MICROSECOND),
+                "filters": json.dumps(filters),
+            }
+            async with session.get("/events", params=query) as answer:
+                answer.raise_for_status()
+                return read_signs((await answer.read()).splitlines(), stop_signal)
     except (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError) as error:
         raise EngineUnreachableError(
             f"asking the engine who ended {service}: {type(error).__name__}: {error}"
         ) from error
+
+
+async def _daemon_born(session: aiohttp.ClientSession) -> datetime | None:
+    """When the daemon had made its default bridge; None where it makes none (`--bridge=none`)."""
+    async with session.get("/networks/bridge") as answer:
+        if answer.status == 404:
+            return None
+        answer.raise_for_status()
+        return moment((await answer.json())["Created"])
 
 
 def read_signs(lines: Iterable[bytes], stop_signal: str = "") -> Asked:
@@ -205,7 +218,7 @@ def signal_number(name: str) -> int:
     return int(getattr(signal.Signals, f"SIG{bare}", signal.SIGTERM))
 
 
-def _stamp(moment: datetime) -> str:
+def _stamp(at: datetime) -> str:
     """Seconds and nanoseconds as the engine reads them, without going through a float."""
-    whole = (moment.astimezone(UTC) - _EPOCH) // _MICROSECOND
+    whole = (at.astimezone(UTC) - _EPOCH) // _MICROSECOND
     return f"{whole // 1_000_000}.{whole % 1_000_000:06d}000"

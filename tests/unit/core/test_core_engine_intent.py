@@ -151,6 +151,7 @@ class Engine:
         self.status = 200
         self.hangs = False
         self.asked: list[dict[str, str]] = []
+        self.bridge: dict[str, str] | None = None
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(dict(request.query))
@@ -158,12 +159,18 @@ class Engine:
             await asyncio.Event().wait()
         return web.Response(status=self.status, body=b"\n".join(self.lines) + b"\n")
 
+    async def network(self, request: web.Request) -> web.StreamResponse:
+        if self.bridge is None:
+            return web.json_response({"message": "no such network"}, status=404)
+        return web.json_response(self.bridge)
+
 
 @pytest.fixture
 async def engine(tmp_path: Path):  # type: ignore[no-untyped-def]
     answering = Engine()
     application = web.Application()
     application.router.add_get("/events", answering.answer)
+    application.router.add_get("/networks/bridge", answering.network)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     await web.UnixSite(runner, str(tmp_path / "engine.sock")).start()
@@ -192,6 +199,23 @@ async def test_the_question_names_the_service_and_a_closed_span(engine: tuple[En
         "com.docker.compose.service=web",
     }
     assert {"kill", "stop", "die", "destroy", "pause"} <= set(filters["event"])
+
+
+@pytest.mark.parametrize(
+    ("created", "since"),
+    [
+        ("2026-11-23T02:00:00.5Z", "1795399226.949674000"),
+        ("2026-11-23T02:10:00.181045242Z", "1795399800.181045000"),
+        ("2026-11-23T11:10:00.181045242+09:00", "1795399800.181045000"),
+    ],
+)
+async def test_what_a_daemon_did_while_it_started_is_no_evidence(
+    engine: tuple[Engine, str], created: str, since: str
+) -> None:
+    answering, url = engine
+    answering.bridge = {"Created": created}
+    assert await asked_to_end("shop", "web", SINCE, url) == Asked()
+    assert answering.asked[0]["since"] == since
 
 
 async def test_an_engine_that_hangs_is_unreachable_in_time(engine: tuple[Engine, str]) -> None:
