@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from docker.models.containers import Container as DockerContainer
 
 from controller import clock
 from controller.engine.client import DockerEngine
@@ -54,8 +56,10 @@ class Target:
     def signs(self) -> Signs:
         return self.asked().of(self.id)
 
-    def docker(self, *command: str) -> None:
-        subprocess.run(["docker", *command, self.id], check=True, capture_output=True, timeout=60)
+    @property
+    def docker(self) -> DockerContainer:
+        """What a person beside the hub would use."""
+        return self.witness.api.containers.get(self.id)
 
     def strike(self, number: int) -> None:
         pid = self.witness.api.api.inspect_container(self.id)["State"]["Pid"]
@@ -124,7 +128,7 @@ class Way:
 
 
 def _restart_then_crash(target: Target) -> None:
-    target.docker("restart")
+    target.docker.restart()
     eventually(lambda: not target.signs().stopped, what="the new life is told")
     target.strike(signal.SIGKILL)
 
@@ -134,13 +138,13 @@ WAYS = (
     Way("kill -15 of PID 1", lambda t: t.strike(signal.SIGTERM), None),
     Way("exit by itself", Target.ended, None, ENDS),
     Way("out of memory", Target.ended, None, GREEDY, memory="64m"),
-    Way("kill", lambda t: t.docker("kill"), None, kills=1),
-    Way("kill TERM", lambda t: t.docker("kill", "-s", "TERM"), ByHand.STOPPED, terms=1),
-    Way("kill HUP", lambda t: t.docker("kill", "-s", "HUP"), None, died=False),
-    Way("stop", lambda t: t.docker("stop"), ByHand.STOPPED, terms=1, stopped=True),
+    Way("kill", lambda t: t.docker.kill(), None, kills=1),
+    Way("kill TERM", lambda t: t.docker.kill("SIGTERM"), ByHand.STOPPED, terms=1),
+    Way("kill HUP", lambda t: t.docker.kill("SIGHUP"), None, died=False),
+    Way("stop", lambda t: t.docker.stop(), ByHand.STOPPED, terms=1, stopped=True),
     Way(
         "stop of one that ignores it",
-        lambda t: t.docker("stop", "-t", "1"),
+        lambda t: t.docker.stop(timeout=1),
         ByHand.STOPPED,
         IGNORES,
         terms=1,
@@ -149,16 +153,16 @@ WAYS = (
     ),
     Way(
         "stop at once",
-        lambda t: t.docker("stop", "-t", "0"),
+        lambda t: t.docker.stop(timeout=0),
         ByHand.STOPPED,
         IGNORES,
         terms=1,
         kills=1,
         stopped=True,
     ),
-    Way("rm -f", lambda t: t.docker("rm", "-f"), ByHand.REMOVED, kills=1, destroyed=True),
-    Way("pause", lambda t: t.docker("pause"), None, died=False),
-    Way("restart", lambda t: t.docker("restart"), None, died=False),
+    Way("rm -f", lambda t: t.docker.remove(force=True), ByHand.REMOVED, kills=1, destroyed=True),
+    Way("pause", lambda t: t.docker.pause(), None, died=False),
+    Way("restart", lambda t: t.docker.restart(), None, died=False),
     Way("restart, then a crash", _restart_then_crash, None),
     Way("our own stop", lambda t: t.engine.stop(t.id, 3), ByHand.STOPPED, terms=1, stopped=True),
     Way("our own kill", lambda t: t.engine.kill(t.id), None, kills=1),
@@ -185,7 +189,8 @@ def test_what_the_engine_remembers(make: Make, way: Way) -> None:
 def test_a_stop_is_told_from_a_crash_at_the_first_notice_of_death(make: Make) -> None:
     """The signal is remembered before the process ends: nothing has to be waited for."""
     target = make(HEEDS)
-    with subprocess.Popen(["docker", "stop", target.id], stdout=subprocess.DEVNULL):
+    with ThreadPoolExecutor(1) as person:
+        person.submit(target.docker.stop)
         eventually(lambda: target.signs().died_at, what="the death is told")
         assert by_hand(target.asked(), target.id) is ByHand.STOPPED
 
