@@ -6,7 +6,7 @@ Also whether anybody heals at all: a paused hub must never look like a calm one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from controller.dashboard import wording
@@ -44,6 +44,7 @@ class Line:
     cause: str
     badge: Badge
     is_open: bool
+    pressing: bool
     rehearsed: bool
     at: datetime
     at_text: str
@@ -62,12 +63,15 @@ class Paused:
 
 
 def lines(
-    found: Sequence[Incident], still_open: Sequence[Incident], language: str, now: datetime
+    found: Sequence[Incident], pressing: Sequence[Incident], language: str, now: datetime
 ) -> tuple[Line, ...]:
-    """The open ones first, then the rest, each newest first and once."""
-    whole = {incident.id: incident for incident in (*still_open, *found)}
-    ordered = sorted(whole.values(), key=lambda i: (i.is_open, i.opened_at), reverse=True)
-    return tuple(line(incident, language, now) for incident in ordered)
+    """The pressing ones (open, or given up and still down) first, then the rest, each newest
+    first and once."""
+    whole = {incident.id: incident for incident in (*pressing, *found)}
+    first = {incident.id for incident in pressing}
+    ordered = sorted(whole.values(), key=lambda i: (i.id in first, i.opened_at), reverse=True)
+    told = (line(incident, language, now) for incident in ordered)
+    return tuple(replace(each, pressing=each.id in first) for each in told)
 
 
 def line(incident: Incident, language: str, now: datetime) -> Line:
@@ -80,6 +84,7 @@ def line(incident: Incident, language: str, now: datetime) -> Line:
         cause=render(incident.cause, language),
         badge=badge(incident, language),
         is_open=incident.is_open,
+        pressing=incident.is_open,
         rehearsed=incident.rehearsal is not None,
         at=incident.opened_at,
         at_text=wording.ago(incident.opened_at, now, language),
@@ -108,11 +113,16 @@ def badge(incident: Incident, language: str) -> Badge:
 
 
 def by_service(
-    view: StackView, still_open: Sequence[Incident], language: str, now: datetime
+    view: StackView,
+    still_open: Sequence[Incident],
+    given_up: Sequence[Incident],
+    language: str,
+    now: datetime,
 ) -> Mapping[str, Line]:
-    """The open incident of each service that has one."""
+    """The open incident of each service that has one, or the one that was given up."""
     by_id = {incident.id: incident for incident in still_open}
-    named = {s.name: by_id[s.incident] for s in view.services if s.incident in by_id}
+    named = {incident.service: incident for incident in given_up}
+    named |= {s.name: by_id[s.incident] for s in view.services if s.incident in by_id}
     return {name: line(incident, language, now) for name, incident in named.items()}
 
 
@@ -136,8 +146,11 @@ def pause_action(is_paused: bool, language: str) -> Action:
     )
 
 
-def summary(open_ones: int, language: str) -> Headline:
+def summary(open_ones: int, given_up: int, language: str) -> Headline:
     """The sentence over the list. Says only what is recorded: nobody can vouch for more."""
+    if given_up:
+        key = "given_up_one" if given_up == 1 else "given_up"
+        return Headline(Tone.BAD, "fail", word(f"ui.incidents.{key}", language, n=given_up))
     if open_ones:
         key = "open_one" if open_ones == 1 else "open"
         return Headline(Tone.BAD, "warn", word(f"ui.incidents.{key}", language, n=open_ones))

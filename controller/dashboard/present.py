@@ -203,6 +203,11 @@ def by_severity(rows: Sequence[Row], view: StackView) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=lambda row: rank[row.name]))
 
 
+def in_trouble(service: ServiceView) -> bool:
+    """Whether a person should look at it, whatever is being done about it."""
+    return service.health in _ATTENTION
+
+
 def headline(view: StackView, known: Sequence[Mark], language: str) -> Headline:
     """What matters most now. Order: engine, attention, work under way, wishes, all well."""
 

@@ -29,7 +29,7 @@ from controller.dashboard import (
 from controller.dashboard.incidents import Line
 from controller.errors import NotFoundError, StoreError
 from controller.i18n import catalogue, word
-from controller.model.incident import Incident
+from controller.model.incident import Ending, Incident
 from controller.model.recovery import Pause
 from controller.model.rehearsal import Fault, Rehearsal
 from controller.model.view import OperationView, StackView
@@ -133,10 +133,10 @@ class Pages:
         return self._part(request, "overview", await self._latest(request))
 
     async def services(self, request: Request) -> HTMLResponse:
-        return self._page(request, "services", {})
+        return self._page(request, "services", await self._pressing())
 
     async def services_part(self, request: Request) -> HTMLResponse:
-        return self._part(request, "services", {})
+        return self._part(request, "services", await self._pressing())
 
     async def incidents(self, request: Request) -> HTMLResponse:
         facts = await self._listed(request)
@@ -193,7 +193,7 @@ class Pages:
         """`at` is the address under /dashboard/ where it is more than the page's name."""
         where = at or name
         wishes = _wishes(request)
-        facts = self._facts(name, wishes.language, clock.now()) | own
+        facts = self._facts(name, own.pop("abandoned"), wishes.language, clock.now()) | own
         facts |= {
             "theme": wishes.theme,
             "next_theme": preferences.next_theme(wishes.theme),
@@ -204,10 +204,13 @@ class Pages:
         return self._html(f"{name}.html", facts)
 
     def _part(self, request: Request, name: str, own: dict[str, Any]) -> HTMLResponse:
-        facts = self._facts(name, _wishes(request).language, clock.now())
+        language = _wishes(request).language
+        facts = self._facts(name, own.pop("abandoned"), language, clock.now())
         return self._html(f"_{name}.html", facts | own)
 
-    def _facts(self, name: str, language: str, now: datetime) -> dict[str, Any]:
+    def _facts(
+        self, name: str, given_up: Sequence[Incident], language: str, now: datetime
+    ) -> dict[str, Any]:
         view, asked, rehearsals = self._hub.view(), self._hub.operations(), self._hub.rehearsals()
         pause, still_open = self._hub.paused, self._hub.open_incidents()
         stack = present.stack(view, asked, language, now)
@@ -224,8 +227,9 @@ class Pages:
             "paused": incidents.paused(pause, language, now),
             "pause_action": incidents.pause_action(pause is not None, language),
             "open_incidents": len(still_open),
+            "given_up": len(given_up),
             "title": "",
-            "troubles": incidents.by_service(view, still_open, language, now),
+            "troubles": incidents.by_service(view, still_open, given_up, language, now),
             "version": self._hub.version,
         }
 
@@ -233,7 +237,7 @@ class Pages:
         found, unread = await self._incidents(None, None, _LATEST)
         language, now = _wishes(request).language, clock.now()
         latest = [incidents.line(incident, language, now) for incident in found]
-        return {"latest": latest, "unread": unread}
+        return await self._pressing() | {"latest": latest, "unread": unread}
 
     async def _listed(self, request: Request) -> dict[str, Any]:
         """The list under its filter. An unknown state filters nothing; an unknown service all."""
@@ -247,11 +251,15 @@ class Pages:
         language, now = _wishes(request).language, clock.now()
         chosen = {"service": service, "state": state if state in _STATES else None}
         names = [s.name for s in self._hub.view().services]
-        return {
-            "lines": incidents.lines(found[:_LISTED], still_open, language, now),
+        pressing = await self._pressing()
+        given_up = pressing["abandoned"]
+        listed = [i for i in given_up if is_open is not True and service in (None, i.service)]
+        first = [*still_open, *listed]
+        return pressing | {
+            "lines": incidents.lines(found[:_LISTED], first, language, now),
             "more": len(found) > _LISTED,
             "unread": unread,
-            "summary": incidents.summary(len(self._hub.open_incidents()), language),
+            "summary": incidents.summary(len(self._hub.open_incidents()), len(given_up), language),
             "chosen": chosen,
             "names": names if service is None or service in names else [*names, service],
             "query": _query(chosen),
@@ -262,13 +270,13 @@ class Pages:
         language, now = _wishes(request).language, clock.now()
         found, unread = await self._incident(identifier)
         if found is None:
-            return {"story": None, "unread": unread}
+            return await self._pressing() | {"story": None, "unread": unread}
         stack = present.stack(self._hub.view(), self._hub.operations(), language, now)
         row = next((row for row in stack.rows if row.name == found.service), None)
         told = story.story(found, row, self._hub.paused is not None, language, now)
         drills = {r.id: r for r in self._hub.rehearsals()}
         drill = drills.get(found.rehearsal or "")
-        return {
+        return await self._pressing() | {
             "title": told.headline.text,
             "unread": unread,
             "story": told,
@@ -276,11 +284,16 @@ class Pages:
             "rehearsal": progress.rehearsal(drill, language, now) if drill else None,
         }
 
-    async def _root(
-        self, identifier: str | None, language: str, now: datetime
-    ) -> Line | None:
+    async def _root(self, identifier: str | None, language: str, now: datetime) -> Line | None:
         found = None if identifier is None else (await self._incident(identifier))[0]
         return None if found is None else incidents.line(found, language, now)
+
+    async def _pressing(self) -> dict[str, Any]:
+        """What is closed but not over: the last word on a service in trouble was "gave up"."""
+        alone = [s for s in self._hub.view().services if present.in_trouble(s) and not s.incident]
+        last = [(await self._incidents(s.name, None, 1))[0] for s in alone]
+        gave_up = [i for found in last for i in found if i.outcome is Ending.GAVE_UP]
+        return {"abandoned": gave_up}
 
     async def _incidents(
         self, service: str | None, is_open: bool | None, limit: int

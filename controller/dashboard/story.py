@@ -117,12 +117,15 @@ def story(
     """`row` is the service as it is now; None where it is no longer managed."""
     own = line(incident, language, now)
     ended = incident.closed_at or now
-    lasted = wording.took((ended - incident.opened_at).total_seconds() * 1000, language)
+    took = wording.took((ended - incident.opened_at).total_seconds() * 1000, language)
+    key = "lasts" if incident.is_open else "lasted"
+    if incident.outcome is Ending.GAVE_UP:
+        key = "given_up"
     root = incident.root if incident.root != incident.id else None
     return Story(
         line=own,
         headline=Headline(own.badge.tone, own.badge.icon, own.what),
-        lasted=lasted,
+        lasted=word(f"ui.incident.{key}", language, duration=took),
         done=_done(incident, language),
         hints=_hints(incident, row, is_paused, language),
         timeline=_timeline(incident, own, language, now),
@@ -207,7 +210,8 @@ def _timeline(incident: Incident, own: Line, language: str, now: datetime) -> tu
     else:
         known = [fact(incident.opened_at, Tone.BAD, "fail", "noticed", own.cause)]
     known += [_entry(incident, entry, language) for entry in incident.timeline]
-    if incident.closed_at is not None:
+    told = incident.timeline and incident.timeline[-1].act is Act.GIVE_UP
+    if incident.closed_at is not None and not told:
         title = own.badge.word
         known.append(
             _moment(

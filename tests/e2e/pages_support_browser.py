@@ -6,7 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Page,
+    Request,
+    async_playwright,
+    expect,
+)
 
 from tests.e2e.pages_support import FakeHub, serving
 
@@ -20,6 +28,9 @@ ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Chromium drops what it is loading when a network of the machine changes, and containers that come
+# and go elsewhere on it do that.
+DROPPED = "ERR_NETWORK_CHANGED"
 LOCALES = {"en": "en-US", "ko": "ko-KR"}
 WITNESS = """
 window.cspFaults = [];
@@ -62,8 +73,9 @@ class Stage:
         faults: list[str] = []
 
         def heard(message: ConsoleMessage) -> None:
+            lost = message.text.startswith("Failed to load resource")
             if message.type in ("error", "warning") and not (
-                refused and message.text.startswith("Failed to load resource")
+                lost and (refused or DROPPED in message.text)
             ):
                 faults.append(message.text)
 
@@ -72,12 +84,34 @@ class Stage:
         page.on(
             "request", lambda r: None if r.url.startswith(self.hub.url) else faults.append(r.url)
         )
-        await page.goto(self.hub.url + path)
+        await arrive(page, self.hub.url + path)
         await expect(page.locator("#link")).to_have_attribute("data-state", "live")
         yield page
         faults += await page.evaluate("window.cspFaults")
         await context.close()
         assert faults == []
+
+
+async def arrive(page: Page, address: str) -> None:
+    """Load a page whole, again where the machine's network changed meanwhile."""
+    dropped: list[str] = []
+
+    def failed(request: Request) -> None:
+        if DROPPED in (request.failure or ""):
+            dropped.append(request.url)
+
+    page.on("requestfailed", failed)
+    for _ in range(5):
+        dropped.clear()
+        try:
+            await page.goto(address)
+        except Error as error:
+            if DROPPED not in str(error):
+                raise
+            continue
+        if not dropped:
+            break
+    page.remove_listener("requestfailed", failed)
 
 
 @asynccontextmanager

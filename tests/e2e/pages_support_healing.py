@@ -13,10 +13,12 @@ from fastapi.responses import JSONResponse
 from controller import clock
 from controller.errors import HubError, NotFoundError
 from controller.model.incident import Act, Ending, Entry, Evidence, Incident, Kind
+from controller.model.observation import State
 from controller.model.probe import ProbeResult
 from controller.model.recovery import Pause
 from controller.model.rehearsal import Fault, Rehearsal, Stage
 from controller.model.text import Text
+from controller.model.view import Health
 
 HEALING_SENTENCES = {
     "demo.gone": {
@@ -163,13 +165,14 @@ class HealingFacts:
         self.publish("incident", {"id": incidents[-1].id})
 
     def night(self, now: datetime) -> None:
-        """Every kind and ending: two open with a third that waits for them, the rest over."""
+        """Every kind and ending: one given up, one that waits for it, one being healed, the rest
+        over."""
         gone = crash("inc-1", "crawling-service", timedelta(minutes=6), now, tries=3)
         gave_up = Entry(
             gone.timeline[-1].at + timedelta(seconds=9), Act.GIVE_UP, Text("demo.budget")
         )
         root = replace(
-            gone, kind=Kind.OOM, cause=Text("demo.memory"), closed_at=None,
+            gone, kind=Kind.OOM, cause=Text("demo.memory"), closed_at=gave_up.at,
             outcome=Ending.GAVE_UP, evidence=replace(gone.evidence, oom_killed=True),
             timeline=(*gone.timeline[:2], replace(gone.timeline[2], outcome="failed"), gave_up),
         )  # fmt: skip
@@ -202,6 +205,10 @@ class HealingFacts:
             "inc-7", "test-service", Kind.STOPPED_OUTSIDE, Text("demo.by_hand"),
             now - timedelta(days=2), now - timedelta(days=2),
             closed_at=now - timedelta(days=2) + timedelta(minutes=20), outcome=Ending.EXTERNAL,
+        )  # fmt: skip
+        self.change(
+            "crawling-service", state=State.EXITED, health=Health.FAILED,
+            reason=Text("demo.crashed"), started_at=None, restarts=3,
         )  # fmt: skip
         self.tell(root, waits, hung, past, drilled, config, stopped)
         self.drills = [self.drill("drill-0", "test-service", Fault.CRASH, Stage.PASSED, now)]

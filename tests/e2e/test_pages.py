@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from controller.model.text import Text
 from controller.model.view import Health
@@ -178,6 +178,22 @@ async def test_stale_facts_are_greyed_and_say_since_when(stage: Stage) -> None:
         await expect(page.locator("#stale")).to_be_hidden(timeout=15_000)
         await expect(page.locator('[data-row="saju-service"]')).to_contain_text("Failed")
         await expect(page.locator("#link")).to_contain_text("Live")
+
+
+async def test_a_refresh_that_got_lost_is_made_again_soon(stage: Stage) -> None:
+    async with stage.page(refused=True) as page:
+        lost: list[str] = []
+
+        async def lose_one(route: Route) -> None:
+            if lost:
+                return await route.continue_()
+            lost.append(route.request.url)
+            return await route.abort()
+
+        await page.route("**/fragments/**", lose_one)
+        stage.hub.change("saju-service", health=Health.FAILED)
+        await expect(page.locator('[data-row="saju-service"]')).to_contain_text("Failed")
+        assert len(lost) == 1
 
 
 async def test_an_unreachable_engine_is_the_headline(stage: Stage) -> None:

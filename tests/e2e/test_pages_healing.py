@@ -22,6 +22,7 @@ from tests.e2e.pages_support_healing import crash, probes
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HOSTILE = '<script>window.pwned=1</script><img src=x onerror="window.pwned=1">"\'&</pre>'
+GIVEN_UP = "1 service was given up and needs a person"
 SICK = ConflictError(
     "crawling-service failed 6 minutes ago, so the stack is sick already.",
     remedy="Heal it first, or rehearse anyway.",
@@ -52,7 +53,9 @@ async def test_open_incidents_come_first_then_the_newest(stage: Stage) -> None:
         assert await listed(page) == [
             "inc-3", "inc-2", "inc-1", "inc-4", "inc-5", "inc-6", "inc-7",
         ]  # fmt: skip
-        await expect(page.locator("h1")).to_have_text("3 incidents are open")
+        await expect(page.locator("h1")).to_have_text(GIVEN_UP)
+        await expect(page.locator(".facts")).to_contain_text("2 open")
+        await expect(page.locator("#nav-open")).to_have_attribute("title", "2 open, 1 given up")
         await expect(page).to_have_title(re.compile(r"^\(3\) Incidents"))
         recovered = page.locator("#incident-inc-4")
         await expect(recovered).to_contain_text("Recovered")
@@ -66,10 +69,26 @@ async def test_open_incidents_come_first_then_the_newest(stage: Stage) -> None:
         await expect(page.locator("#incident-inc-1 .c-recovered")).to_have_text("–")
 
 
+async def test_what_was_given_up_stays_pressing_until_it_is_well(stage: Stage) -> None:
+    hub = stage.hub
+    async with stage.page("/dashboard/services") as page:
+        row = page.locator('[data-row="crawling-service"]')
+        await row.get_by_role("link", name="Out of memory, see the incident").click()
+        await expect(page.locator(".facts")).to_contain_text("Gave up")
+        await expect(page.locator(".facts")).to_contain_text("given up after 19.2 s")
+        await expect(page.locator(".timeline > li").last).to_contain_text("5 restarts within 10")
+        await page.get_by_role("link", name="All incidents").click()
+        await expect(page.locator("#incident-inc-1")).to_have_class(re.compile("urgent"))
+        hub.change("crawling-service", health=Health.HEALTHY, reason=Text("demo.ok"))
+        await expect(page.locator("h1")).to_have_text("2 incidents are open")
+        await expect(page.locator("#incident-inc-1")).not_to_have_class(re.compile("urgent"))
+        await expect(page.locator("#nav-open")).to_have_text("2")
+
+
 async def test_the_list_is_filtered_by_its_address(stage: Stage) -> None:
     async with stage.page("/dashboard/incidents") as page:
         await page.get_by_role("link", name="Closed").click()
-        assert await listed(page) == ["inc-4", "inc-5", "inc-6", "inc-7"]
+        assert await listed(page) == ["inc-1", "inc-4", "inc-5", "inc-6", "inc-7"]
         await page.locator("select[name=service]").select_option("saju-service")
         await page.get_by_role("button", name="Show").click()
         await expect(page).to_have_url(re.compile(r"\?state=closed&service=saju-service$"))
@@ -188,7 +207,7 @@ async def test_an_unknown_incident_is_a_page_that_stays_live(stage: Stage) -> No
         await expect(page.locator("h1")).to_have_text("This incident is not known")
         await expect(page.locator("#link")).to_contain_text("Live")
         await page.get_by_role("link", name="All incidents").click()
-        await expect(page.locator("h1")).to_have_text("3 incidents are open")
+        await expect(page.locator("h1")).to_have_text(GIVEN_UP)
 
 
 @pytest.mark.parametrize("path", ["/dashboard", "/dashboard/services"])

@@ -131,7 +131,10 @@ export class Live {
     }
     this.#fetching = false;
     this.#judge();
-    if (this.#again) {
+    if (!this.#fetched && this.#poll) {
+      // The machine's network changes whenever a container comes or goes: one loss says little.
+      this.#due = setTimeout(() => this.#refresh(), RETRY_MS[1]);
+    } else if (this.#again) {
       this.#again = false;
       this.changed();
     }
