@@ -54,7 +54,7 @@ def second(witness: Witness, port: int) -> Iterator[SecondEngine]:
         name = engine.name
     assert _bridge(witness) == before
     assert not list(Path("/sys/fs/cgroup").glob(f"**/{name}"))
-    assert name not in [c.name for c in witness.api.containers.list(all=True)]
+    assert not witness.api.api.containers(all=True, filters={"name": name})
     assert not Path(engine.socket.removeprefix("unix://")).exists()
 
 
