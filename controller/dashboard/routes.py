@@ -27,7 +27,7 @@ from controller.dashboard import (
     wording,
 )
 from controller.dashboard.incidents import Line
-from controller.errors import NotFoundError, StoreError
+from controller.errors import NotFoundError, StoreError, UnknownServiceError
 from controller.i18n import catalogue, word
 from controller.model.incident import Ending, Incident
 from controller.model.recovery import Pause
@@ -71,7 +71,10 @@ class HubPort(Protocol):
     async def incidents(
         self, service: str | None, is_open: bool | None, limit: int
     ) -> Sequence[Incident]:
-        """Newest first, at most `limit`; None does not filter. Raises StoreError."""
+        """Newest first, at most `limit`; None does not filter.
+
+        Raises UnknownServiceError, StoreError.
+        """
 
     async def incident(self, incident_id: str) -> Incident:
         """Raises NotFoundError, StoreError."""
@@ -301,6 +304,8 @@ class Pages:
         """The record; or what is open now, and that the rest cannot be read."""
         try:
             return await self._hub.incidents(service, is_open, limit), False
+        except UnknownServiceError:
+            return (), False
         except StoreError:
             wanted = () if is_open is False else self._hub.open_incidents()
             return [i for i in wanted if service in (None, i.service)][:limit], True

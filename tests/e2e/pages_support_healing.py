@@ -11,14 +11,14 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from controller import clock
-from controller.errors import HubError, NotFoundError
+from controller.errors import HubError, NotFoundError, UnknownServiceError
 from controller.model.incident import Act, Ending, Entry, Evidence, Incident, Kind
 from controller.model.observation import State
 from controller.model.probe import ProbeResult
 from controller.model.recovery import Pause
 from controller.model.rehearsal import Fault, Rehearsal, Stage
 from controller.model.text import Text
-from controller.model.view import Health
+from controller.model.view import Health, ServiceView
 
 HEALING_SENTENCES = {
     "demo.gone": {
@@ -115,6 +115,7 @@ class HealingFacts:
     """What the hub remembers of healing. `told` are all incidents; order does not matter."""
 
     calls: list[str]
+    services: dict[str, ServiceView]
     refusal: HubError | None
 
     def forget(self) -> None:
@@ -140,6 +141,8 @@ class HealingFacts:
     async def incidents(
         self, service: str | None, is_open: bool | None, limit: int
     ) -> Sequence[Incident]:
+        if service is not None and service not in self.services:
+            raise UnknownServiceError(f"{service} is not managed.")
         found = [
             i
             for i in self.told.values()
