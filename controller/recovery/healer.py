@@ -179,6 +179,7 @@ class _Healer:
         record = self._ledger.record(name)
         if sight.verdict.health is Health.STARTING:
             self._ledger.remember(name, policy.rested(record, sight.spec.recovery, self._now))
+            self._take_up(name, sight)
         elif sight.verdict.health is Health.STOPPED:
             # A one-shot has finished its work: there is nothing left to try.
             record = replace(record, attempt=None, next_at=None, gave_up_at=None)
@@ -186,6 +187,18 @@ class _Healer:
             incident = self._ledger.incident(name)
             if incident is not None:
                 self._ledger.keep(story.closed(incident, sight.life, self._now))
+
+    def _take_up(self, name: str, sight: Sight) -> None:
+        """A try that a dead hub decided and did not make: its successor sees the same life with a
+        clean slate, and would wait for a start-up that was over long ago."""
+        record, incident = self._ledger.record(name), self._ledger.incident(name)
+        if record.attempt is None or incident is None or not sight.suspect:
+            return
+        if record.attempt.life == sight.life:
+            trouble = Trouble(incident.kind, Drive.PROBES, incident.cause, sight.since)
+            blamed = blame(self._scene, name, trouble, self._now)
+            if blamed.root is None:
+                self._treatment.treat(name, sight, trouble, blamed)
 
     def _sick(self, name: str, sight: Sight, trouble: Trouble) -> None:
         record = policy.rested(self._ledger.record(name), sight.spec.recovery, trouble.since)

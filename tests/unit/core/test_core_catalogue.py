@@ -23,7 +23,9 @@ SAID = re.compile(r"""\b(?:text|word)\(\s*f?"([a-z_]+(?:\.[a-z_{}.]+)+)\"""", re
 CORE = yaml.safe_load(resources.files(i18n).joinpath("core.yaml").read_text("utf-8"))
 SOURCES = {f: f.read_text("utf-8") for f in PACKAGE.rglob("*.py")}
 # A condition between two keys inside one call, as in text("a" if x else "b").
-LITERAL = re.compile(r'"((?:health|probe|exit|phase|cause|result|fail|incident)\.[a-z_]+)"')
+LITERAL = re.compile(
+    r'"((?:health|probe|exit|phase|cause|result|fail|incident|rehearsal)\.[a-z_]+)"'
+)
 ASKED = [f"cause.{kind}{all_}" for kind in OperationKind for all_ in ("", "_all")]
 BY_HAND = [f"incident.{how}_outside" for how in ByHand]
 

@@ -86,7 +86,7 @@ def test_the_latch_is_what_the_words_say(answers: str, failures: int, successes:
     ready = answers[ready_at + successes :] if ready_at >= 0 else ""
     bad, good = ready.rfind("-" * failures), ready.rfind("+" * successes)
     # Whichever threshold was reached last decides; a row counts from where it reaches its length.
-    wanted = bad >= 0 and bad + failures > good + successes
+    wanted = bad >= 0 and (good < 0 or bad + failures > good + successes)
     probe = replace(PROBE, failures=failures, successes=successes)
     assert history(answers, probe).unhealthy is wanted
 

@@ -43,6 +43,20 @@ def test_an_attempt_of_a_dead_hub_is_made_again_and_not_counted_again() -> None:
     assert ward.timeline("web") == ["start running"]
 
 
+def test_a_hang_that_a_dead_hub_was_about_to_end_does_not_wait_for_a_start_up() -> None:
+    ward = Ward(ONE)
+    ward.hangs("web")
+    order = ward.heal()
+    ward.hub_dies()
+    unsure = Verdict(Health.STARTING, text("health.not_probed"))
+    ward.see("web", verdict=unsure, suspect=False, silent=False)
+    assert ward.turn().orders == (), "nothing was asked yet"
+    ward.see("web", verdict=unsure, suspect=True, silent=True)
+    again = ward.heal()
+    assert (again.act, again.life, again.incident) == (order.act, order.life, order.incident)
+    assert ward.record("web").total == 1
+
+
 def test_a_hub_that_dies_after_the_start_counts_it_once() -> None:
     ward = Ward(ONE)
     ward.dies("web")
@@ -100,7 +114,8 @@ def test_a_try_left_behind_takes_nobodys_place() -> None:
     ward.hangs("web")
     ward.heal()
     ward.hub_dies()
-    ward.see("web", verdict=Verdict(Health.STARTING, text("health.not_probed")))
+    unsure = Verdict(Health.STARTING, text("health.not_probed"))
+    ward.see("web", verdict=unsure, suspect=False, silent=False)
     ward.dies("api")
     assert ward.heal().service == "api"
     ward.see("api", busy=Busy.HUB)
