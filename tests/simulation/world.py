@@ -84,8 +84,10 @@ class Loop:
 
 @dataclass
 class Patient:
-    """One service in truth. `why` is what keeps it from serving: '' nothing, 'own', or the root's
-    name with the number of its outage. `down` is what a person did, `remembered` by whom."""
+    """One service in truth. `why` is what keeps it from serving: None nothing, ('own', 0), or the
+    root's name with the number of its outage. `down` is what a person did, beside or through the
+    hub, `remembered` whether anybody could know that; `touched` that a person acted on it since
+    healing last took note; `idle_s` when somebody last acted on it."""
 
     name: str
     spec: ServiceSpec
@@ -104,6 +106,8 @@ class Patient:
     finished: bool = False
     down: str = ""
     remembered: bool = False
+    touched: bool = False
+    idle_s: float = 0.0
     destroyed_by_hand: bool = False
 
 
@@ -124,6 +128,7 @@ class World:
         self.tell = tell
         self.up = True
         self.network = True
+        self.network_until = -1e9
         self.jobs = one_shots(stack)
         self.patients = {n: Patient(n, s, natures[n]) for n, s in stack.services.items()}
         self.notify: Callable[[str], None] = lambda _: None
@@ -253,7 +258,10 @@ class World:
         self.notify(name)
         if not patient.spec.managed:
             # Somebody else answers for it.
-            self._later(patient, 2.0, self._restart_foreign)
+            self.foreign_comes_back(patient)
+
+    def foreign_comes_back(self, patient: Patient) -> None:
+        self._later(patient, 2.0, self._restart_foreign)
 
     def _restart_foreign(self, patient: Patient) -> None:
         if self.up and patient.container and patient.container.state is State.EXITED:
