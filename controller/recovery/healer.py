@@ -85,7 +85,7 @@ class _Healer:
             self._by_person(name)
         elif sight.busy is Busy.HUB:
             # Its end wakes us; until then nobody else touches it.
-            return
+            self._treatment.show_loop(name)
         elif name in self._treatment.following:
             self._follow(name, sight, self._treatment.following[name])
         elif self._is_by_hand(name, sight):
@@ -170,15 +170,14 @@ class _Healer:
             self._ledger.keep(story.closed(incident, sight.life, self._now))
             return
         self._treatment.due.append(settled_at)
-        seconds = policy.shown_s(policy.settle_s(record))
-        why = text("incident.settling", count=record.streak, seconds=seconds)
-        self._ledger.show(name, Health.UNHEALTHY, why)
+        self._treatment.show_loop(name)
 
     def _neither(self, name: str, sight: Sight) -> None:
         """Starting, finished or unknown: a break in being well, and no reason to act."""
         record = self._ledger.record(name)
         if sight.verdict.health is Health.STARTING:
             self._ledger.remember(name, policy.rested(record, sight.spec.recovery, self._now))
+            self._treatment.show_loop(name)
             self._take_up(name, sight)
         elif sight.verdict.health is Health.STOPPED:
             # A one-shot has finished its work: there is nothing left to try.

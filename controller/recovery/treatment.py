@@ -96,6 +96,15 @@ class Treatment:
         self.ask.update(blamed.unsure)
         self.look_soon()
 
+    def show_loop(self, name: str) -> None:
+        """What has fallen ill again and again is not shown as well, not even for the moment
+        between its first good answer and the next turn."""
+        record = self._ledger.record(name)
+        seconds = policy.shown_s(policy.settle_s(record))
+        if seconds and self._ledger.incident(name) is not None:
+            why = text("incident.settling", count=record.streak, seconds=seconds)
+            self._ledger.show(name, Health.UNHEALTHY, why)
+
     def show_given_up(self, name: str, sight: Sight) -> None:
         count = sight.spec.recovery.max_restarts
         why = text("incident.given_up", count=count, why=sight.verdict.reason, name=name)
@@ -203,6 +212,7 @@ class Treatment:
         grace = sight.spec.recovery.grace_s
         if not sight.silent:
             grace = max(grace, sight.spec.container.stop_grace_s)
+        self.show_loop(name)
         self.orders.append(Order(name, act, sight.life, cause, grace, incident.id, follow))
 
     def _follows(self, name: str) -> bool:

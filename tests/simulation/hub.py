@@ -55,18 +55,22 @@ class Store:
 @dataclass(frozen=True)
 class Decided:
     """A turn with what it was decided from, for those who check it. `idle`: nothing had happened
-    since the turn before, and nothing was due."""
+    since the turn before, and nothing was due. `at` is true time, and with all that the clock was
+    ever set ahead."""
 
     scene: Scene
     before: Memory
     turn: Turn
     idle: bool
+    at: tuple[float, float]
 
 
 class Watch:
     """Told of everything that matters; `invariants.py` checks it."""
 
     def decided(self, hub: Hub, what: Decided) -> None: ...
+
+    def stored(self, hub: Hub, what: Decided) -> None: ...
 
     def ordered(self, hub: Hub, order: Order) -> None: ...
 
@@ -101,11 +105,12 @@ class Hub:
         self.memory = Memory()
         self.seen: dict[str, ContainerObs | None] = {}
         self.known = False
-        self.ended: Counter[tuple[str, datetime | None]] = Counter()
+        self.ended: Counter[str] = Counter()
         self.shown: dict[str, Healing] = {}
         self.operations: list[Operation] = []
         self.locked = False
         self._notes: dict[str, tuple[str, Verdict]] = {}
+        self._hands: dict[str, tuple[str, ByHand | None]] = {}
         self._signs: dict[str, tuple[object, ...]] = {}
         self._bad_since: dict[str, datetime] = {}
         self._asked: set[str] = set()
@@ -119,6 +124,7 @@ class Hub:
         self._owed: frozenset[str] = frozenset()
         self._woken = True
         self._look_again_at: datetime | None = None
+        self._decided: Decided | None = None
         self.prober = VirtualProber(self.world, self._probed, lambda: self.ill)
 
     # Life and death
@@ -331,11 +337,18 @@ class Hub:
             self.lose_engine()
             return None
         due = self._look_again_at is not None and self._look_again_at <= self.world.time.wall()
+        time = self.world.time
         before, idle = self.memory, not self._woken and not due
+        # A verdict may change with time alone, between two answers; the next answer tells.
+        idle = idle and all(s.verdict.health is self._told(n) for n, s in scene.sights.items())
         self._woken = False
         turn = heal(scene, before, self.world.time.wall(), self._jitter, self._new_id)
-        self.watch.decided(self, Decided(scene, before, turn, idle))
+        self._decided = Decided(scene, before, turn, idle, time.forward())
+        self.watch.decided(self, self._decided)
         return turn
+
+    def _told(self, name: str) -> object:
+        return self._signs[name][0] if name in self._signs else None
 
     def _jitter(self, base_s: float, fraction: float) -> float:
         return base_s * (1 + self.chance.uniform(-fraction, fraction))
@@ -353,6 +366,8 @@ class Hub:
         self.memory = replace(turn.memory, records={**turn.memory.records, **marked})
         self.store.records |= {**turn.records, **marked}
         self.store.incidents |= {incident.id: incident for incident in turn.incidents}
+        if self._decided is not None:
+            self.watch.stored(self, self._decided)
         if self.doomed("after_store"):
             return
         self.shown = dict(turn.shown)
@@ -428,6 +443,9 @@ class Hub:
             **self.memory.records,
             order.service: replace(self.record(order.service), attempt=None),
         }
+        if not operation.unknown and not self.ended[order.life]:
+            # It was not ended after all: who ends it, or has ended it, is somebody else.
+            records[order.service] = replace(records[order.service], ended_life="")
         self.memory = replace(self.memory, records=records, incidents=incidents)
         self.store.records |= {order.service: records[order.service]}
         self.store.incidents |= incidents
@@ -483,16 +501,23 @@ class Hub:
         return self._bad_since.get(name, self.world.time.wall())
 
     def _by_hand(self, name: str, found: ContainerObs | None) -> ByHand | None:
-        if (found is not None and found.state not in DOWN) or name in self._owed:
+        if found is not None and found.state not in DOWN:
+            self._hands.pop(name, None)
+            return None
+        if name in self._owed:
             return None
         if not self.world.stack.services[name].managed or self.desired(name) is Desired.STOPPED:
             return None
         started = found.started_at if found else None
-        own, record = self.ended[(name, started)], self.record(name)
-        if found is not None and record.ended_life == found.incarnation:
-            dead_hubs = self.world.own_terms(name, record.attempt.at) if record.attempt else 1
-            own = max(own, dead_hubs)
-        return self.world.who_ended(name, started, own)
+        known = self._hands.get(name)
+        if known is None or known[0] != self._life(name):
+            own, record = self.ended[self._life(name)], self.record(name)
+            if found is not None and record.ended_life == found.incarnation:
+                dead_hubs = self.world.own_terms(name, record.attempt.at) if record.attempt else 1
+                own = max(own, dead_hubs)
+            how = self.world.who_ended(name, started, own)
+            known = self._hands[name] = (self._life(name), how)
+        return known[1]
 
     # Convergence and people
 

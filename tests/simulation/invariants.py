@@ -24,6 +24,8 @@ _PASS_S = 15.0
 _SLACK_S = 5.0
 _ENGINE_BOUND_S = 45.0
 _SAMPLE = 25
+# The wall clock has microseconds, true time is a float.
+_TICK_S = 1e-5
 
 
 class Violation(AssertionError):  # noqa: N818 - a finding, not an error
@@ -58,16 +60,18 @@ class Invariants(Watch):
             self._tell(name, verdict)
         self._books(what)
         self._restraint(what)
-        self._budget(what)
         for incident_id in what.turn.opened:
             self._opened(what, what.turn.memory.incidents.get(incident_id))
-        for incident in what.turn.incidents:
-            self._told(incident)
         if what.idle and not what.scene.arrival:
             idle = not (what.turn.orders or what.turn.opened or what.turn.incidents)
             self._demand(idle, "something was due that look_again_at did not say")
         if what.turn.orders or self._turns % _SAMPLE == 0:
             self._same_again(what)
+
+    def stored(self, hub: Hub, what: Decided) -> None:
+        self._budget(what)
+        for incident in what.turn.incidents:
+            self._told(incident)
 
     def _books(self, what: Decided) -> None:
         memory = what.turn.memory
@@ -116,7 +120,6 @@ class Invariants(Watch):
     def _budget(self, what: Decided) -> None:
         """Time here never goes back: how long ago a try was is what a clock that is only set
         forward would say."""
-        now = (self._time.now, self._time.now + self._time.ahead_s)
         for name, after in what.turn.records.items():
             before = what.before.records.get(name, Record())
             if before.restarts and not after.restarts and after.total == before.total:
@@ -127,15 +130,15 @@ class Invariants(Watch):
             if after.total > before.total:
                 self.counts["restarts"] += 1
                 self._demand(after.total == before.total + 1, f"{name}: two tries in a turn")
-                if after.restarts[-1:] != before.restarts[-1:]:
-                    self._count(name, now)
+                if after.attempt and after.restarts[-1:] == (after.attempt.at,):
+                    self._count(name, what.at)
 
     def _count(self, name: str, now: tuple[float, float]) -> None:
         spec, limits = self.world.patients[name].spec.recovery, self.world.stack.limits
         self._tries[name].append(now)
-        within = [t for t in self._tries[name] if now[1] - t[1] < spec.window_s]
+        within = [t for t in self._tries[name] if now[1] - t[1] < spec.window_s - _TICK_S]
         self._demand(len(within) <= spec.max_restarts, f"{name}: over its budget: {within}")
-        every = [t for tries in self._tries.values() for t in tries if now[1] - t[1] < 60]
+        every = [t for tries in self._tries.values() for t in tries if now[1] - t[1] < 60 - _TICK_S]
         self._demand(len(every) <= limits.per_minute, "the stack is over its budget")
 
     def _opened(self, what: Decided, incident: Incident | None) -> None:
@@ -213,7 +216,7 @@ class Invariants(Watch):
             return True
         if root.spec.probe.kind in PROBED:
             return True
-        return found.health in ("unhealthy", "starting")
+        return seen is not None and seen.health in ("unhealthy", "starting")
 
     def hub_starts(self, patient: Patient) -> None:
         wanted = not (patient.down and patient.remembered)

@@ -114,7 +114,7 @@ class Operation:
         assert found is not None
         grace_s = self._grace_s if self._grace_s is not None else 10.0
         needs_s = self._world.ask_to_end(task.name, "hub" if self.busy is Busy.HUB else "person")
-        self._hub.ended[(task.name, found.started_at)] += 1
+        self._hub.ended[self._world.life(task.name)] += 1
         killed = needs_s > grace_s
         # The engine goes on with what it was asked, whatever becomes of the hub.
         life = found.life

@@ -30,6 +30,10 @@ class Timeline:
         self.offset_s += seconds
         self.ahead_s += max(0.0, seconds)
 
+    def forward(self) -> tuple[float, float]:
+        """True time, and with all that the clock was ever set ahead: it sees no more pass."""
+        return self.now, self.now + self.ahead_s
+
     def after(self, seconds: float, what: Callable[[], None]) -> None:
         self._count += 1
         heapq.heappush(self._queue, (self.now + max(0.0, seconds), self._count, what))

@@ -160,6 +160,10 @@ class World:
             health=found.health,
         )
 
+    def life(self, name: str) -> str:
+        found = self.observe(name)
+        return found.incarnation if found else ""
+
     def create(self, name: str) -> None:
         """A new container in place of whatever is there. Raises EngineAway, Refused."""
         self._reach()
@@ -178,12 +182,12 @@ class World:
         found = patient.container
         if found is None or found.state is State.REMOVING:
             raise Refused(text("fail.engine", detail="no such container"))
+        if who == "person":
+            patient.down, patient.remembered = "", False
         if found.state is State.RUNNING:
             return
         if who == "hub":
             self.on_hub_start(patient)
-        if who == "person":
-            patient.down, patient.remembered = "", False
         if patient.config is not None and patient.config.key != "exit.command":
             raise Refused(patient.config)
         if found.orphaned:
@@ -197,6 +201,7 @@ class World:
         found.started_at, found.started_s = self.time.wall(), now
         found.finished_at, found.exit_code, found.oom = None, None, False
         found.mode, found.latched, found.terms = Mode.OK, None, []
+        patient.idle_s = now
         nature = patient.nature
         found.ready_s = now + nature.startup_s * self.chance.uniform(0.7, 1.3) + patient.slow_s
         patient.innocent = patient.slow_s == 0
@@ -253,6 +258,7 @@ class World:
         found.state, found.exit_code, found.oom = State.EXITED, code, oom
         found.finished_at, found.health = self.time.wall(), ""
         patient.finished = name in self.jobs and code == 0
+        patient.why, patient.idle_s = None, self.time.now
         self.tell(name, f"ended with {code}{' (OOM)' if oom else ''}")
         self._changed(patient)
         self.notify(name)
@@ -277,8 +283,8 @@ class World:
             self._later(patient, _DESTROY_LAG_S, lambda p: self._destroy(p, by_hand))
 
     def _destroy(self, patient: Patient, by_hand: bool) -> None:
-        patient.container = None
-        patient.destroyed_by_hand = by_hand
+        patient.container, patient.idle_s = None, self.time.now
+        patient.destroyed_by_hand, patient.finished = by_hand, False
         self.tell(patient.name, "removed")
         self._changed(patient)
         self.notify(patient.name)
@@ -303,10 +309,10 @@ class World:
         return None
 
     def own_terms(self, name: str, since: datetime) -> int:
-        """How many requests to end came just after a dead hub had recorded that it would ask."""
+        """How many requests to end came just after a hub had recorded that it would ask."""
         found = self.patients[name].container
         terms = found.terms if found else []
-        return sum(abs((at - since).total_seconds()) <= _OWN_S for at, _ in terms)
+        return sum(0 <= (at - since).total_seconds() <= _OWN_S for at, _ in terms)
 
     def forget(self) -> None:
         """The engine was restarted: it remembers nobody's requests."""
@@ -334,7 +340,7 @@ class World:
             return ProbeResult(at, False, _TIMEOUT, port_open=opened, timed_out=True), slow_s
         bad = found.mode is Mode.ERROR or found.latched is not None or not patient.serving
         if found.mode is Mode.FLAP:
-            bad = int((now - found.started_s) / found.half_s) % 2 == 0
+            bad = bad or int((now - found.started_s) / found.half_s) % 2 == 0
         if bad:
             return ProbeResult(at, False, _ERROR, 5.0, True), 0.005
         return ProbeResult(at, True, _GOOD, 5.0, True), 0.005
@@ -403,13 +409,16 @@ class World:
                 self._later(
                     patient,
                     self.chance.uniform(0.2, 4),
-                    lambda p, r=needed, o=outage: self._give_way(p, r, o),
+                    self._give_way_to(needed, outage),
                 )
 
-    def _give_way(self, patient: Patient, root: Patient, outage: int) -> None:
-        if not root.serving and root.outage == outage:
-            self.end(patient.name, 1)
-            patient.why = (root.name, outage)
+    def _give_way_to(self, root: Patient, outage: int) -> Callable[[Patient], None]:
+        def give_way(patient: Patient) -> None:
+            if not root.serving and root.outage == outage:
+                self.end(patient.name, 1)
+                patient.why = (root.name, outage)
+
+        return give_way
 
     def _check_health(self, patient: Patient) -> None:
         """The container's own HEALTHCHECK follows the truth, three rounds behind when bad."""
