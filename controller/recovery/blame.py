@@ -29,6 +29,7 @@ class Blame:
 def blame(scene: Scene, name: str, trouble: Trouble, now: datetime) -> Blame:
     """Which dependency stands behind the trouble of `name`, if one does."""
     unsure = []
+    since = _bad_since(scene.sights[name], trouble)
     for dependency in scene.stack.services[name].depends_on:
         sight = scene.sights.get(dependency.service)
         if not dependency.required or sight is None:
@@ -39,17 +40,31 @@ def blame(scene: Scene, name: str, trouble: Trouble, now: datetime) -> Blame:
             continue
         if sight.verdict.health is not Health.HEALTHY:
             return Blame(dependency.service)
-        if sight.suspect or (sight.probed and not _newer(sight, trouble, now)):
+        if sight.suspect or (sight.probed and not _newer(sight, since, now)):
             unsure.append(dependency.service)
     return Blame(unsure=tuple(unsure))
 
 
-def _newer(sight: Sight, trouble: Trouble, now: datetime) -> bool:
+def _bad_since(sight: Sight, trouble: Trouble) -> datetime:
+    """When the newest run of bad answers began. What flaps has been bad for long, and in between
+    its root may have been well: only an answer after the last relapse tells."""
+    if trouble.drive is not Drive.PROBES:
+        return trouble.since
+    relapse = None
+    for probe in reversed(sight.evidence.last_probes):
+        if not probe.ok:
+            relapse = probe.at
+        elif relapse is not None:
+            break
+    return trouble.since if relapse is None else max(relapse, trouble.since)
+
+
+def _newer(sight: Sight, since: datetime, now: datetime) -> bool:
     """Whether the good answer came after the trouble. What lies ahead of `now` was stamped before
     the clock was set back, so it is older than whatever does not."""
     if sight.good_at is None or sight.good_at > now:
         return False
-    return sight.good_at >= trouble.since or trouble.since > now
+    return sight.good_at >= since or since > now
 
 
 def storm(scene: Scene, now: datetime) -> bool:

@@ -36,11 +36,10 @@ def rule(
 ) -> Ruling:
     """When to try next. `mending`: a person must change something first (an image, a port), so
     tries are slow and never used up."""
-    spent = restarts_within(record, spec.window_s, now)
-    if not mending and spent >= spec.max_restarts:
-        return Ruling(
-            None, text("incident.gave_up", count=spent, minutes=round(spec.window_s / 60, 1))
-        )
+    if not mending and is_spent(spec, record, now):
+        count = restarts_within(record, spec.window_s, now)
+        minutes = round(spec.window_s / 60, 1)
+        return Ruling(None, text("incident.gave_up", count=count, minutes=minutes))
     if mending:
         delay = min(spec.max_backoff_s, _MEND_FIRST_S * 2 ** min(record.streak, 16))
         return _after(jitter(delay, _JITTER), record)
@@ -70,6 +69,11 @@ def shown_s(seconds: float) -> float:
 def restarts_within(record: Record, window_s: float, now: datetime) -> int:
     """How many tries fell into the window that ends now."""
     return sum(1 for at in record.restarts if (now - at).total_seconds() < window_s)
+
+
+def is_spent(spec: RecoverySpec, record: Record, now: datetime) -> bool:
+    """Whether the window has no room for one more try."""
+    return restarts_within(record, spec.window_s, now) >= spec.max_restarts
 
 
 def settle_s(record: Record) -> float:

@@ -142,8 +142,10 @@ class Treatment:
             if self._under_way() < self._at_once():
                 self._order(name, sight, record.attempt.act, record.attempt.cause)
             return
-        if record.next_at is None:
-            mending = trouble.drive is Drive.SETUP
+        mending = trouble.drive is Drive.SETUP
+        # A slow try may come due after the setup was mended: then it is one of the counted.
+        spent = not mending and policy.is_spent(sight.spec.recovery, record, self._now)
+        if record.next_at is None or spent:
             ruling = policy.rule(
                 sight.spec.recovery, record, self._now, self._jitter, mending=mending
             )

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random  # noqa: TID251 - seeded, so that a seed replays
 
-from controller.health.verdict import Evidence, conclude, judge
+from controller.health.verdict import Evidence as Known
+from controller.health.verdict import conclude, judge
 from controller.model.graph import followers, with_dependencies
-from controller.model.incident import Act, Incident
+from controller.model.incident import Act, Evidence, Incident
 from controller.model.observation import ContainerObs, State
 from controller.model.recovery import ByHand, Healing, Pause, Record
 from controller.model.text import Text, text
@@ -243,10 +244,10 @@ class Hub:
         found = self.seen.get(name)
         return found.incarnation if found else ""
 
-    def evidence(self, name: str) -> Evidence:
+    def evidence(self, name: str) -> Known:
         life, note = self._notes.get(name, ("", None))
         operation = self.acting_on(name)
-        return Evidence(
+        return Known(
             spec=self.world.stack.services[name],
             desired=self.desired(name),
             container=self.seen.get(name),
@@ -490,6 +491,7 @@ class Hub:
             oom_killed=found is not None and found.oom_killed,
             busy=operation.busy if operation else Busy.NO,
             by_hand=None if operation else self._by_hand(name, found),
+            evidence=Evidence(last_probes=history.results if history else ()),
         )
 
     def _since(self, name: str, verdict: Verdict) -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from controller.model.incident import TOUCHES, Incident
 from controller.model.observation import State
@@ -122,16 +123,23 @@ class Invariants(Watch):
         forward would say."""
         for name, after in what.turn.records.items():
             before = what.before.records.get(name, Record())
-            if before.restarts and not after.restarts and after.total == before.total:
+            made = after.total - before.total
+            self._demand(made in (0, 1), f"{name}: two tries in a turn")
+            self.counts["restarts"] += made
+            attempt = after.attempt if made else None
+            counted = attempt is not None and after.restarts[-1:] == (attempt.at,)
+            young = [at for at in before.restarts if self._is_young(name, at)]
+            if len(young) > len(after.restarts) - counted:
                 patient = self.world.patients[name]
                 self._demand(patient.touched, f"{name}: tries forgotten, and no person came")
                 patient.touched = False
                 self._tries[name] = []
-            if after.total > before.total:
-                self.counts["restarts"] += 1
-                self._demand(after.total == before.total + 1, f"{name}: two tries in a turn")
-                if after.attempt and after.restarts[-1:] == (after.attempt.at,):
-                    self._count(name, what.at)
+            if counted:
+                self._count(name, what.at)
+
+    def _is_young(self, name: str, at: datetime) -> bool:
+        age_s = (self._time.wall() - at).total_seconds()
+        return age_s < self.world.patients[name].spec.recovery.window_s - 1
 
     def _count(self, name: str, now: tuple[float, float]) -> None:
         spec, limits = self.world.patients[name].spec.recovery, self.world.stack.limits
@@ -308,7 +316,8 @@ class Invariants(Watch):
         )
         found = patient.container
         corrupt = found is not None and (found.corrupt or found.orphaned)
-        trying = patient.loop is not None or patient.config is not None or corrupt
+        rootless = patient.why is not None and patient.why[0] != "own"
+        trying = rootless or patient.loop is not None or patient.config is not None or corrupt
         pending = record.next_at is not None or busy or record.well_since is not None
         self._demand(bool(left or (trying and pending)), f"{name} is left {shown}: {record}")
         outcome = "given up" if record.gave_up_at else "held" if record.held else "other"

@@ -294,7 +294,7 @@ class World:
         found = patient.container
         before, after = (State.RUNNING, State.PAUSED) if paused else (State.PAUSED, State.RUNNING)
         if found is not None and found.state is before:
-            found.state = after
+            found.state, patient.idle_s = after, self.time.now
             self._changed(patient)
             self.notify(name)
 

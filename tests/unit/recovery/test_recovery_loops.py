@@ -51,6 +51,35 @@ def test_a_hub_that_dies_while_it_settles_lets_it_settle_anew() -> None:
     assert shown(ward.turn()) == {"web": Health.UNHEALTHY}
 
 
+def test_a_slow_try_that_comes_due_after_the_setup_was_mended_is_within_the_budget() -> None:
+    ward = Ward((probed("web", max_restarts=1),))
+    crash_loop(ward, 1)
+    ward.fails_to_start("web", "fail.port_taken", port="8000")
+    ward.see("web", life="web@2")
+    turn = ward.turn()
+    assert turn.look_again_at is not None
+    ward.now = turn.look_again_at
+    ward.dies("web", life="web@2")
+    assert ward.turn().orders == ()
+    assert ward.closed[-1].outcome is Ending.GAVE_UP
+
+
+def test_a_crash_loop_is_not_shown_as_well_between_its_first_answer_and_the_next_turn() -> None:
+    ward = Ward(ONE)
+    crash_loop(ward, 1)
+    ward.dies("web", life="web@2")
+    ward.turn()
+    ward.later(1)
+    turn = ward.turn()
+    assert len(turn.orders) == 1
+    assert shown(turn) == {"web": Health.UNHEALTHY}
+    ward.see("web", busy=Busy.HUB)
+    assert shown(ward.turn()) == {"web": Health.UNHEALTHY}
+    ward.see("web", busy=Busy.NO)
+    ward.starts("web", 3)
+    assert shown(ward.turn()) == {"web": Health.UNHEALTHY}
+
+
 def test_it_gives_up_loudly_and_stays_so_until_a_person_starts_it() -> None:
     ward = Ward((probed("web", max_restarts=3),))
     crash_loop(ward, 3)
