@@ -127,20 +127,23 @@ class _Healer:
         if sight.state is State.PAUSED:
             how = ByHand.PAUSED
         elif sight.state not in DOWN:
-            self._ledger.remember(name, replace(record, held=None))
-            return False
+            return self._let_go(name, record)
         elif record.held is not None and not _lived_since(sight, record.held.life):
             # The engine forgets who ended it; what was seen once stays true.
             how = sight.by_hand or record.held.how
         else:
             how = sight.by_hand
         if how is None:
-            self._ledger.remember(name, replace(record, held=None))
-            return False
+            return self._let_go(name, record)
         if record.held is None or record.held.how is not how:
             held = Held(how, sight.life, self._now)
             self._ledger.remember(name, replace(record, held=held, next_at=None, attempt=None))
         return True
+
+    def _let_go(self, name: str, record: Record) -> bool:
+        if record.held is not None:
+            self._ledger.remember(name, replace(record, held=None))
+        return False
 
     def _hold(self, name: str, sight: Sight) -> None:
         held = self._ledger.record(name).held

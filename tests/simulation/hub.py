@@ -106,6 +106,7 @@ class Hub:
         self.memory = Memory()
         self.seen: dict[str, ContainerObs | None] = {}
         self.known = False
+        self._lives: dict[str, str] = {}
         self.ended: Counter[str] = Counter()
         self.shown: dict[str, Healing] = {}
         self.operations: list[Operation] = []
@@ -193,10 +194,11 @@ class Hub:
 
     def look(self, name: str) -> None:
         try:
-            self.seen[name] = self.world.observe(name)
+            found = self.seen[name] = self.world.observe(name)
         except EngineAway:
             self.lose_engine()
             return
+        self._lives[name] = found.incarnation if found else ""
         self.sign(name)
 
     def notice(self, name: str) -> None:
@@ -241,8 +243,7 @@ class Hub:
         self.sign(name)
 
     def _life(self, name: str) -> str:
-        found = self.seen.get(name)
-        return found.incarnation if found else ""
+        return self._lives.get(name, "")
 
     def evidence(self, name: str) -> Known:
         life, note = self._notes.get(name, ("", None))
