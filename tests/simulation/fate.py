@@ -151,7 +151,7 @@ class Fate:
             self._world.end(patient.name, 1)
 
         def mend() -> None:
-            patient.config = None
+            patient.config, patient.fault_until_s = None, self._time.now
             self._tell(patient.name, "configuration mended")
 
         self._time.after(self._within(20, 20 * _MINUTE), mend)

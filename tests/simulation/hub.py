@@ -127,7 +127,12 @@ class Hub:
         self._woken = True
         self._look_again_at: datetime | None = None
         self._decided: Decided | None = None
-        self.prober = VirtualProber(self.world, self._probed, lambda: self.ill)
+        self.prober = VirtualProber(
+            self.world,
+            self._probed,
+            lambda: self.ill,
+            lambda name: self._told(name) is Health.UNHEALTHY,
+        )
 
     # Life and death
 

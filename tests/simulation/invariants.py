@@ -159,11 +159,14 @@ class Invariants(Watch):
         found = patient.container
         mode = found.mode if found else Mode.OK
         sick = not patient.serving or mode is not Mode.OK or not self.world.network
-        recent = self._time.now - max(patient.sick_until, self.world.network_until) < _SLACK_S
+        ended_s = max(patient.sick_until, self.world.network_until)
+        late_s = 2 * _PASS_S if patient.spec.probe.kind is ProbeKind.ENGINE else 0.0
+        recent = self._time.now - ended_s < _SLACK_S + late_s
         self._demand(sick or recent, f"{patient.name}: an incident without an outage")
         starting = found is not None and found.state is State.RUNNING and patient.innocent
         if starting and found is not None and sight.verdict.reason.key == "health.never_ready":
             fine = mode is Mode.OK and patient.why == ("own", 0) and self.world.network
+            fine = fine and self._time.jumped_at < found.started_s
             self._demand(not fine, f"{patient.name}: its start-up was no outage")
 
     def _same_again(self, what: Decided) -> None:
@@ -317,7 +320,11 @@ class Invariants(Watch):
         found = patient.container
         corrupt = found is not None and (found.corrupt or found.orphaned)
         rootless = patient.why is not None and patient.why[0] != "own"
-        trying = rootless or patient.loop is not None or patient.config is not None or corrupt
+        # The next try will be the first without the fault.
+        mended = found is None or found.started_s <= patient.fault_until_s
+        trying = (
+            mended or rootless or patient.loop is not None or patient.config is not None or corrupt
+        )
         pending = record.next_at is not None or busy or record.well_since is not None
         self._demand(bool(left or (trying and pending)), f"{name} is left {shown}: {record}")
         outcome = "given up" if record.gave_up_at else "held" if record.held else "other"

@@ -1,13 +1,13 @@
 """The probe loops in virtual time: real histories, at the real intervals.
 
-A loop whose next answers are certain to be good sleeps until something happens to its service, and
-then knows them all: that is what makes a simulated day take a second.
+A loop whose next answers are certain sleeps until something happens to its service, and then knows
+them all: that is what makes a simulated day take a second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from controller.health.history import ProbeHistory
@@ -25,20 +25,31 @@ _REMEMBERED = 20
 
 @dataclass
 class _Loop:
-    """`token` is of the step that is due; `asleep_at` when the last good probe was taken."""
+    """`token` is of the step that is due; `asleep_at` when the last probe was begun; `asking`
+    that one is on its way, and `nudged` that the next one follows right after it."""
 
     history: ProbeHistory
     probe: ProbeSpec
     token: int = 0
     pause_s: float = _STARTUP_FIRST_S
     asleep_at: float | None = None
+    asking: bool = False
+    nudged: bool = False
 
 
 class VirtualProber:
-    """`on_result(service)` is told after every result that counts; `ill()` discards bad ones."""
+    """`on_result(service)` is told after every result that counts; `ill()` discards bad ones;
+    `judged_bad(service)` is whether its verdict is as bad as it may become."""
 
-    def __init__(self, world: World, on_result: Callable[[str], None], ill: Callable[[], bool]):
+    def __init__(
+        self,
+        world: World,
+        on_result: Callable[[str], None],
+        ill: Callable[[], bool],
+        judged_bad: Callable[[str], bool],
+    ):
         self._world = world
+        self._judged_bad = judged_bad
         self._time = world.time
         self._on_result = on_result
         self._ill = ill
@@ -70,7 +81,7 @@ class VirtualProber:
     def good_at(self, service: str) -> datetime | None:
         """When the newest good probe began, of this life or the last one."""
         loop = self._loops.get(service)
-        if loop is not None and loop.asleep_at is not None:
+        if loop is not None and loop.asleep_at is not None and loop.history.results[-1].ok:
             rounds = int((self._time.now - loop.asleep_at) / loop.probe.interval_s)
             return self._time.wall(loop.asleep_at + rounds * loop.probe.interval_s)
         results = loop.history.results if loop else ()
@@ -81,7 +92,10 @@ class VirtualProber:
         loop = self._loops.get(service)
         if loop is not None:
             self.stir(service)
-            self._next(service, loop, 0.0)
+            if loop.asking:
+                loop.nudged = True
+            else:
+                self._next(service, loop, 0.0)
 
     def forgive(self, service: str) -> None:
         loop = self._loops.get(service)
@@ -97,10 +111,10 @@ class VirtualProber:
             return
         interval_s = loop.probe.interval_s
         rounds = int((self._time.now - loop.asleep_at) / interval_s)
-        said = loop.history.results[-1].said
+        like = loop.history.results[-1]
         for number in range(max(1, rounds - _REMEMBERED + 1), rounds + 1):
             at = self._time.wall(loop.asleep_at + number * interval_s)
-            loop.history = loop.history.add(ProbeResult(at, True, said, 5.0, True), loop.probe)
+            loop.history = loop.history.add(replace(like, at=at), loop.probe)
         due_s = loop.asleep_at + (rounds + 1) * interval_s - self._time.now
         loop.asleep_at = None
         self._next(service, loop, due_s)
@@ -111,6 +125,7 @@ class VirtualProber:
 
     def _next(self, service: str, loop: _Loop, seconds: float) -> None:
         loop.token += 1
+        loop.asking = False
         token = loop.token
         self._time.after(seconds, lambda: self._begin(service, loop, token))
 
@@ -118,6 +133,7 @@ class VirtualProber:
         if self._loops.get(service) is not loop or loop.token != token:
             return
         result, took_s = self._world.answer(service)
+        loop.asking = True
         self._time.after(took_s, lambda: self._take(service, loop, token, result, took_s))
 
     def _take(
@@ -130,16 +146,25 @@ class VirtualProber:
             self._on_result(service)
         if self._loops.get(service) is not loop or loop.token != token:
             return
-        history = loop.history
-        if history.ready_at is None:
-            self._next(service, loop, min(loop.pause_s, loop.probe.interval_s))
-            loop.pause_s = min(loop.pause_s * _STARTUP_GROWTH, _STARTUP_MAX_S)
+        history, loop.asking = loop.history, False
+        if loop.nudged:
+            loop.nudged = False
+            self._next(service, loop, 0.0)
         elif self._certain(service, history):
             loop.asleep_at = self._time.now - took_s
+        elif history.ready_at is None:
+            self._next(service, loop, min(loop.pause_s, loop.probe.interval_s))
+            loop.pause_s = min(loop.pause_s * _STARTUP_GROWTH, _STARTUP_MAX_S)
         else:
             moved = self._world.chance.uniform(1 - _JITTER, 1 + _JITTER)
             self._next(service, loop, max(0.0, loop.probe.interval_s * moved - took_s))
 
     def _certain(self, service: str, history: ProbeHistory) -> bool:
-        calm = not history.unhealthy and not history.forgiven and history.first_bad_at is None
-        return calm and all(r.ok for r in history.window) and self._world.steady(service)
+        """Whether one more answer like the last ones would change nothing."""
+        if not self._world.steady(service) or history.forgiven:
+            return False
+        if history.last is not None and history.last.ok:
+            calm = history.first_bad_at is None and history.ready_at is not None
+            return calm and all(r.ok for r in history.window)
+        full = len(history.results) == _REMEMBERED and not any(r.ok for r in history.results)
+        return full and (history.unhealthy or self._judged_bad(service))

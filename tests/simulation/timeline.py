@@ -16,6 +16,7 @@ class Timeline:
         self.now = 0.0
         self.offset_s = 0.0
         self.ahead_s = 0.0
+        self.jumped_at = -1.0
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
 
@@ -28,6 +29,7 @@ class Timeline:
 
     def jump(self, seconds: float) -> None:
         self.offset_s += seconds
+        self.jumped_at = self.now
         self.ahead_s += max(0.0, seconds)
 
     def forward(self) -> tuple[float, float]:

@@ -27,6 +27,7 @@ _REFUSED = text("probe.refused", port=8000)
 _TIMEOUT = text("probe.timeout", seconds=1)
 _DESTROY_LAG_S = 0.05
 _OWN_S = 3.0
+_STABLE_S = 60.0
 
 
 class Mode(StrEnum):
@@ -87,7 +88,8 @@ class Patient:
     """One service in truth. `why` is what keeps it from serving: None nothing, ('own', 0), or the
     root's name with the number of its outage. `down` is what a person did, beside or through the
     hub, `remembered` whether anybody could know that; `touched` that a person acted on it since
-    healing last took note; `idle_s` when somebody last acted on it."""
+    healing last took note; `idle_s` when somebody last acted on it; `fault_until_s` when its
+    last lasting fault ended; `foreign_s` the pause of who restarts what is not managed."""
 
     name: str
     spec: ServiceSpec
@@ -108,6 +110,8 @@ class Patient:
     remembered: bool = False
     touched: bool = False
     idle_s: float = 0.0
+    foreign_s: float = 2.0
+    fault_until_s: float = -1.0
     destroyed_by_hand: bool = False
 
 
@@ -237,7 +241,7 @@ class World:
         if loop.left is not None:
             loop.left -= 1
             if loop.left <= 0:
-                patient.loop = None
+                patient.loop, patient.fault_until_s = None, self.time.now
         self.end(patient.name, 1)
 
     def ask_to_end(self, name: str, who: str) -> float:
@@ -267,7 +271,10 @@ class World:
             self.foreign_comes_back(patient)
 
     def foreign_comes_back(self, patient: Patient) -> None:
-        self._later(patient, 2.0, self._restart_foreign)
+        found = patient.container
+        lasted_s = self.time.now - found.started_s if found else 0.0
+        patient.foreign_s = 2.0 if lasted_s > _STABLE_S else min(60.0, 2 * patient.foreign_s)
+        self._later(patient, patient.foreign_s, self._restart_foreign)
 
     def _restart_foreign(self, patient: Patient) -> None:
         if self.up and patient.container and patient.container.state is State.EXITED:
@@ -346,14 +353,9 @@ class World:
         return ProbeResult(at, True, _GOOD, 5.0, True), 0.005
 
     def steady(self, name: str) -> bool:
-        """Whether its next probes are good until something happens to it."""
-        patient = self.patients[name]
-        return (
-            self.network
-            and patient.serving
-            and patient.container is not None
-            and patient.container.mode is Mode.OK
-        )
+        """Whether its next answers are like the last one until something happens to it."""
+        found = self.patients[name].container
+        return found is not None and found.mode is not Mode.FLAP and self.time.now > found.ready_s
 
     # Whose fault it is
 
@@ -371,8 +373,7 @@ class World:
         self._check_health(patient)
         if was == serving:
             return
-        if was:
-            patient.sick_until = now
+        patient.sick_until = now
         for other in self._needed_by[patient.name]:
             dependant = self.patients[other]
             if patient.name in dependant.nature.coupling:
@@ -387,15 +388,15 @@ class World:
             return patient.why if _is_root(patient.why) and _exited(found) else own
         if self.time.now < found.ready_s or found.mode in (Mode.HANG, Mode.ERROR):
             return own
+        if found.latched is not None and _is_root(patient.why):
+            return patient.why
         for root, kind in patient.nature.coupling.items():
             needed = self.patients[root]
             if not needed.serving and kind in ("probes", "latched"):
                 if kind == "latched":
                     found.latched = root
                 return (root, needed.outage)
-        if found.latched is not None:
-            return patient.why if _is_root(patient.why) else (found.latched, -1)
-        return None
+        return None if found.latched is None else (found.latched, -1)
 
     def _feel_roots(self, patient: Patient) -> None:
         """A dependant that exits without its root does so a little later."""
