@@ -161,9 +161,10 @@ class VirtualProber:
 
     def _certain(self, service: str, history: ProbeHistory) -> bool:
         """Whether one more answer like the last ones would change nothing."""
-        if not self._world.steady(service) or history.forgiven:
+        ok = history.last is not None and history.last.ok
+        if not self._world.steady(service, ok) or history.forgiven:
             return False
-        if history.last is not None and history.last.ok:
+        if ok:
             calm = history.first_bad_at is None and history.ready_at is not None
             return calm and all(r.ok for r in history.window)
         full = len(history.results) == _REMEMBERED and not any(r.ok for r in history.results)

@@ -352,10 +352,13 @@ class World:
             return ProbeResult(at, False, _ERROR, 5.0, True), 0.005
         return ProbeResult(at, True, _GOOD, 5.0, True), 0.005
 
-    def steady(self, name: str) -> bool:
-        """Whether its next answers are like the last one until something happens to it."""
-        found = self.patients[name].container
-        return found is not None and found.mode is not Mode.FLAP and self.time.now > found.ready_s
+    def steady(self, name: str, ok: bool) -> bool:
+        """Whether its next answers are good (or bad) until something happens to it."""
+        patient = self.patients[name]
+        found = patient.container
+        if found is None or found.mode is Mode.FLAP or self.time.now <= found.ready_s:
+            return False
+        return ok is (self.network and patient.serving)
 
     # Whose fault it is
 
