@@ -12,7 +12,7 @@ from datetime import datetime
 from controller.model.graph import one_shots
 from controller.model.spec import Condition
 from controller.model.view import Health
-from controller.recovery.scene import Scene, Sight
+from controller.recovery.scene import Busy, Scene, Sight
 from controller.recovery.trouble import Drive, Trouble, trouble_of
 
 _MASS = 3
@@ -38,7 +38,8 @@ def blame(scene: Scene, name: str, trouble: Trouble, now: datetime) -> Blame:
             if sight.verdict.health is Health.FAILED:
                 return Blame(dependency.service)
             continue
-        if sight.verdict.health is not Health.HEALTHY:
+        # Who acts on it may be ending it right now, before anybody sees that.
+        if sight.verdict.health is not Health.HEALTHY or sight.busy is not Busy.NO:
             return Blame(dependency.service)
         if sight.suspect or (sight.probed and not _newer(sight, since, now)):
             unsure.append(dependency.service)

@@ -119,6 +119,7 @@ class _Healer:
         self._ledger.acted(name, "interrupted")
         why = text("cause.dependent_restart", service=root)
         self._ledger.tell(name, Act.RESTART, why, "running")
+        self._treatment.show_loop(name)
 
     def _is_by_hand(self, name: str, sight: Sight) -> bool:
         """Whether a person took it down beside the hub, and it still is."""

@@ -609,7 +609,8 @@ class Hub:
         self.watch.unsettled(self)
         if not self.alive:
             return
-        if not paused and not self._converged:
+        if not paused and self.connected and not self._converged:
+            self.look_all()
             self._converge()
         self.wake()
 

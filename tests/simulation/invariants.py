@@ -316,6 +316,7 @@ class Invariants(Watch):
             or record.gave_up_at is not None
             or patient.spec.recovery.policy is RecoveryPolicy.NONE
             or self._waits_for_root(hub, name)
+            or (record.well_since is not None and patient.serving)
         )
         found = patient.container
         corrupt = found is not None and (found.corrupt or found.orphaned)

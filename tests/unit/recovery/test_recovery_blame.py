@@ -14,7 +14,7 @@ from controller.model.probe import ProbeResult
 from controller.model.text import text
 from controller.model.view import Health, Verdict
 from controller.recovery.blame import Blame, blame, storm
-from controller.recovery.scene import Scene
+from controller.recovery.scene import Busy, Scene
 from controller.recovery.trouble import trouble_of
 from tests.unit.core.core_builders import NOW, service
 from tests.unit.recovery.ward import Ward, probed
@@ -49,6 +49,8 @@ NOT_WELL = [Health.UNHEALTHY, Health.FAILED, Health.STARTING, Health.STOPPED, He
         ("db", {"probed": False, "good_at": None}, Blame()),
         ("db:healthy", {**ASKED_AFTER, "verdict": verdict("unhealthy")}, Blame("db")),
         *[("db", {**ASKED_AFTER, "verdict": verdict(h)}, Blame("db")) for h in NOT_WELL],
+        ("db", {**ASKED_AFTER, "busy": Busy.PERSON}, Blame("db")),
+        ("db", {**ASKED_AFTER, "busy": Busy.HUB}, Blame("db")),
         ("db?", {"verdict": verdict("failed")}, Blame()),
         ("db?", ASKED_BEFORE, Blame()),
         ("db:completed", {"verdict": verdict("stopped"), "state": State.EXITED}, Blame()),
