@@ -217,7 +217,7 @@ class Fate:
                 code = self._chance.choice([0, 137, 143, 255])
                 for name, patient in world.patients.items():
                     if name not in world.jobs or not patient.finished:
-                        world.end(name, code)
+                        world.end(name, code, forced=True)
             self._forget()
         self._time.after(self._within(0.5, 60), self._engine_back)
         return True

@@ -18,6 +18,7 @@ from controller.model.graph import followers, with_dependencies
 from controller.model.incident import Act, Evidence, Incident
 from controller.model.observation import ContainerObs, State
 from controller.model.recovery import ByHand, Healing, Pause, Record
+from controller.model.spec import Condition
 from controller.model.text import Text, text
 from controller.model.view import Desired, Health, Verdict, Wish
 from controller.orchestrator import goals
@@ -411,12 +412,14 @@ class Hub:
     def _begin(self, order: Order, state: State) -> bool:
         """False where what the decision rested on has changed."""
         names = (order.service, *order.followers)
-        for name in names:
-            self.look(name)
+        if order.act is Act.START:
+            self.look(order.service)
+        else:
+            self.look_all()
         changed = self._life(order.service) != order.life or self._state(order.service) != state
         busy = any(self.acting_on(name) for name in names)
         stopped = self.desired(order.service) is Desired.STOPPED
-        if not self.connected or changed or busy or stopped:
+        if not self.connected or changed or busy or stopped or not self._roots_are_well(order):
             return False
         act = {Act.START: "start", Act.RESTART: "restart", Act.REPLACE: "replace"}[order.act]
         tasks = [Task(order.service, act)]
@@ -425,6 +428,15 @@ class Hub:
         self.tell(order.service, f"{order.act} ({order.cause.key})")
         self._launch("heal", tasks, lambda op: self._healed(order, op), order.grace_s)
         return True
+
+    def _roots_are_well(self, order: Order) -> bool:
+        """What was just looked at may show what no notice told."""
+        return not any(
+            need.required
+            and need.condition is not Condition.COMPLETED
+            and self.judge(need.service).health is not Health.HEALTHY
+            for need in self.world.stack.services[order.service].depends_on
+        )
 
     def _healed(self, order: Order, operation: Operation) -> None:
         self.operations.remove(operation)

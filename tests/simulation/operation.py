@@ -121,7 +121,7 @@ class Operation:
 
         def ends() -> None:
             if patient.container is found and found.life == life:
-                self._world.end(task.name, 137 if killed else 143)
+                self._world.end(task.name, 137 if killed else 143, forced=True)
 
         wait_s = min(needs_s, grace_s)
         self._world.time.after(wait_s, ends)
@@ -151,6 +151,8 @@ class Operation:
             return
         if self.busy is Busy.HUB and self._hub.doomed("mid_act"):
             return
+        if self.busy is Busy.HUB:
+            self._world.on_hub_start(self._world.patients[task.name])
         who = "hub" if self.busy is Busy.HUB else "person"
         self._after(self._hub.chance.uniform(0.1, 0.4), lambda: self._started(task, who), task)
 

@@ -180,7 +180,7 @@ class World:
         self._changed(patient)
 
     def start(self, name: str, who: str) -> None:
-        """Raises EngineAway, Refused."""
+        """Raises EngineAway, Refused. The hub asks `on_hub_start` before it calls."""
         self._reach()
         patient = self.patients[name]
         found = patient.container
@@ -190,8 +190,6 @@ class World:
             patient.down, patient.remembered = "", False
         if found.state is State.RUNNING:
             return
-        if who == "hub":
-            self.on_hub_start(patient)
         if patient.config is not None and patient.config.key != "exit.command":
             raise Refused(patient.config)
         if found.orphaned:
@@ -253,11 +251,12 @@ class World:
         found.terms.append((self.time.wall(), who))
         return 1e9 if found.mode is Mode.HANG else self.patients[name].nature.end_s
 
-    def end(self, name: str, code: int, oom: bool = False) -> None:
-        """The process is over, by whatever."""
+    def end(self, name: str, code: int, *, oom: bool = False, forced: bool = False) -> None:
+        """The process is over; a paused one cannot end by itself and must be `forced` to."""
         patient = self.patients[name]
         found = patient.container
-        if found is None or found.state not in (State.RUNNING, State.PAUSED):
+        ends = (State.RUNNING, State.PAUSED) if forced else (State.RUNNING,)
+        if found is None or found.state not in ends:
             return
         found.state, found.exit_code, found.oom = State.EXITED, code, oom
         found.finished_at, found.health = self.time.wall(), ""
