@@ -149,8 +149,7 @@ class Lifecycle:
         """
         names = frozenset((order.service, *order.followers))
         containers = {name: self._world.container(name) for name in names}
-        known = order.act is Act.START and containers[order.service] is not None
-        if not known:
+        if order.act is not Act.START or not self._knows(order.service):
             await self._world.survey()
         # Nothing may be awaited from here on until the services are reserved.
         containers = {name: self._world.container(name) for name in names}
@@ -170,6 +169,12 @@ class Lifecycle:
             raise
         self._launch(live, plan, Care({order.service: order.grace_s}))
         return live.view
+
+    def _knows(self, service: str) -> bool:
+        """Whether a start can be planned without a survey: networks that were made after the last
+        one would look gone, and the container would be replaced for it."""
+        needed = {n.network for n in self._stack.services[service].container.networks}
+        return self._world.container(service) is not None and needed <= self._world.seen.networks
 
     def acting_on(self, service: str) -> OperationView | None:
         """The operation under way that holds this service."""
