@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from tests.integration.it_engine import Witness
 from tests.integration.it_hub import HubProcess
+from tests.integration.it_ports import Ports
 from tests.integration.it_stack import Service, Stack
 
 _BASE = "heal7/service-base:latest"
@@ -39,24 +39,6 @@ def image(witness: Witness) -> Iterator[str]:
     witness.api.images.get(_BASE).tag(tag)
     yield tag
     witness.api.images.remove(tag, noprune=True)
-
-
-class Ports:
-    """Free ports of loopback, below what the kernel gives to outgoing connections."""
-
-    def __init__(self) -> None:
-        # Where two runs share a machine they begin at different places.
-        self._next = 20_000 + os.getpid() * 61 % 9_000
-
-    def __call__(self) -> int:
-        while True:
-            self._next += 1
-            with socket.socket() as probe:
-                try:
-                    probe.bind(("127.0.0.1", self._next))
-                except OSError:
-                    continue
-                return self._next
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ class Witness:
 
     def helpers(self, project: str) -> list[str]:
         """Names of containers that keep a fault up in this project."""
-        label = {"label": f"heal7.fault.project={project}"}
+        label: Json = {"label": f"heal7.fault.project={project}"}
         found = self.api.containers.list(all=True, filters=label, sparse=True)
         return [str(container.id) for container in found]
 

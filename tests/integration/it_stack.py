@@ -89,6 +89,7 @@ class Stack:
     folder: Path
     services: dict[str, Service]
     volumes: dict[str, Any] = field(default_factory=dict)
+    limits: dict[str, Any] = field(default_factory=dict)
 
     @property
     def compose_file(self) -> Path:
@@ -107,7 +108,12 @@ class Stack:
         if self.volumes:
             model["volumes"] = self.volumes
         self.compose_file.write_text(yaml.safe_dump(model, sort_keys=False))
-        orchestration = {"project": self.project, "compose_files": [self.compose_file.name]}
+        orchestration: dict[str, Any] = {
+            "project": self.project,
+            "compose_files": [self.compose_file.name],
+        }
+        if self.limits:
+            orchestration["limits"] = self.limits
         self.config.write_text(yaml.safe_dump({"orchestration": orchestration}))
 
     def container(self, service: str) -> str:
