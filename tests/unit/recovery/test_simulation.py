@@ -1,0 +1,28 @@
+"""The short form of the simulation: `python -m tests.simulation` is the long one."""
+
+from __future__ import annotations
+
+from tests.simulation.play import Played, play
+
+_SEEDS = range(160)
+_HOURS = 2.4
+
+
+def test_no_invariant_is_violated_in_any_of_these_worlds() -> None:
+    violated = [
+        f"{played.violation}: python -m tests.simulation --seed {seed} --seeds 1"
+        for seed in _SEEDS
+        if (played := play(seed, _HOURS)).violation
+    ]
+    assert violated == []
+
+
+def test_a_seed_replays() -> None:
+    def told(seed: int) -> tuple[Played, list[str]]:
+        lines: list[str] = []
+        return play(seed, 1.5, lines.append), lines
+
+    first = told(7)
+    assert first == told(7)
+    assert len(first[1]) > 50
+    assert first != told(8)
