@@ -1,7 +1,7 @@
 # From a bare Debian 12 or 13 to the running stack: `make up`. Everything here is a short way to the
 # `heal7` command; nothing is done in make or shell that heal7 does not do itself.
 .DEFAULT_GOAL := help
-.PHONY: help up down clean dev check test bench venv venv-dev
+.PHONY: help up down clean dev check test bench chaos venv venv-dev
 # One shell line at a time; recipes never depend on make's own parallelism.
 .NOTPARALLEL:
 SHELL := /bin/bash
@@ -33,8 +33,12 @@ check: venv-dev ## Lint, format, types and layer contracts
 test: venv-dev ## Set up what tests need, then run all tests (PYTEST="-k name" to choose)
 	@scripts/test.sh $(PYTEST)
 
-bench: venv-dev ## Measure against plain Compose and the engine's floor, then kill the hub 20 times
+bench: venv-dev ## Measure against plain Compose, the engine itself and a watcher, and kill the hub 20 times
 	@.venv/bin/heal7 up && .venv/bin/python bench/lifecycle.py $(ARGS) && .venv/bin/python bench/kills.py
+	@.venv/bin/python bench/healing.py --only crash,hang,feed
+
+chaos: venv-dev ## Break everything at length, and count what must never happen (about an hour; ARGS=--short)
+	@.venv/bin/heal7 setup && .venv/bin/python bench/healing.py --only storm,root,stops,loop,hub,daemon $(ARGS)
 
 venv:
 	@$(PYTHON) scripts/bootstrap.py

@@ -22,7 +22,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench.chaos import crash, feed, hang, storm
+from bench.chaos import (
+    crash,
+    crashloop,
+    daemon,
+    dependants,
+    feed,
+    hang,
+    hubkill,
+    stops,
+    storm,
+)
 from bench.chaos.arena import Arena, Step
 from bench.chaos.report import Report, table
 
@@ -35,13 +45,18 @@ class Section:
     about: str
     whole: int
     short: int
-    steps: int = 1
+    steps: float = 1
 
 
 SECTIONS = {
     "crash": Section(crash.run, "kills against restart: always", 50, 3, 2),
     "hang": Section(hang.run, "hangs against a watcher", 20, 2),
     "storm": Section(storm.run, "random kills over the home stack", 300, 6),
+    "root": Section(dependants.run, "a root down under ten dependants", 5, 1, 4),
+    "stops": Section(stops.run, "people who stop what is sick", 100, 4),
+    "loop": Section(crashloop.run, "seconds of a crash loop", 600, 30, 1.25),
+    "hub": Section(hubkill.run, "the hub killed while it heals", 50, 3),
+    "daemon": Section(daemon.run, "dockerd ended, killed and frozen", 10, 1, 3),
     "feed": Section(feed.run, "deaths as an open client sees them", 100, 5),
 }
 

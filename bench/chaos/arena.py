@@ -81,13 +81,19 @@ class Arena:
         self._at_end.callback(self.witness.sweep, project)
         return made
 
-    def hub(self, stack: Stack, **environment: str) -> HubProcess:
-        """A hub that answers, with everything started and healthy."""
+    def hub(
+        self, stack: Stack, started: tuple[str, ...] | None = None, **environment: str
+    ) -> HubProcess:
+        """A hub that answers, with these services (all of them) started and healthy."""
         made = HubProcess(stack.config, stack.state, self.free_port(), environment)
         self._at_end.callback(made.close)
         made.start().wait_ready()
-        made.client.done("start-all")
-        eventually(lambda: calm(made.client, *stack.services), 60, "all healthy")
+        if started is None:
+            made.client.done("start-all")
+        for name in started or ():
+            made.client.done(f"services/{name}/start")
+        names = stack.services if started is None else started
+        eventually(lambda: calm(made.client, *names), 60, "all healthy")
         return made
 
     def log(self, stack: Stack) -> EngineLog:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import docker
@@ -28,13 +29,15 @@ class Seen:
 
 
 class EngineLog:
-    """Collects start, die, kill and stop events of one project until it is closed."""
+    """Collects start, die, kill and stop events of one project until it is closed, those included
+    that the engine remembers from Unix second `since` on."""
 
-    def __init__(self, project: str, base_url: str | None = None):
+    def __init__(self, project: str, base_url: str | None = None, since: float | None = None):
         self._api = docker.APIClient(base_url=base_url, version="auto")
         self._seen: list[Seen] = []
         self._stream: Any = self._api.events(
             decode=True,
+            since=None if since is None else datetime.fromtimestamp(since, UTC),
             filters={
                 "type": "container",
                 "label": f"{PROJECT}={project}",

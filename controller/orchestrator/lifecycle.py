@@ -22,6 +22,7 @@ from controller.errors import (
     UnknownServiceError,
 )
 from controller.model.incident import Act
+from controller.model.observation import State
 from controller.model.text import text
 from controller.model.view import (
     Desired,
@@ -148,13 +149,14 @@ class Lifecycle:
         Raises EngineUnreachableError. A store that cannot write does not keep a service down.
         """
         names = frozenset((order.service, *order.followers))
-        containers = {name: self._world.container(name) for name in names}
         if order.act is not Act.START or not self._knows(order.service):
             await self._world.survey()
         # Nothing may be awaited from here on until the services are reserved.
         containers = {name: self._world.container(name) for name in names}
         found = containers[order.service]
-        if (found.incarnation if found else "") != order.life or self._conflicts(names):
+        life, state = (found.incarnation, found.state) if found else ("", State.MISSING)
+        # Who ended what ran a moment ago is not known yet: it may have been a person.
+        if (life, state) != (order.life, order.state) or self._conflicts(names):
             return None
         if self._world.desired(order.service) is Desired.STOPPED:
             return None

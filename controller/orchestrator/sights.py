@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from controller.model.incident import Evidence
@@ -28,12 +28,14 @@ def scene_of(
     ill: Text | None,
     arrival: Text | None,
     rehearsals: Mapping[str, str],
+    healed: Collection[str],
 ) -> Scene:
-    """Everything that is known now. `hands` says for what is down whether a person did it."""
+    """Everything that is known now. `hands` says for what is down whether a person did it; `healed`
+    are those whose healing is under way, or over and not yet noted."""
     return Scene(
         stack=world.stack,
         sights={
-            name: _sight(world, name, lifecycle.acting_on(name), hands.get(name))
+            name: _sight(world, name, lifecycle.acting_on(name), hands.get(name), name in healed)
             for name in world.stack.services
         },
         connected=world.connected,
@@ -45,7 +47,7 @@ def scene_of(
 
 
 def _sight(
-    world: World, service: str, operation: OperationView | None, hand: ByHand | None
+    world: World, service: str, operation: OperationView | None, hand: ByHand | None, healed: bool
 ) -> Sight:
     container, history = world.container(service), world.history(service)
     verdict = world.judge(service)
@@ -63,16 +65,16 @@ def _sight(
         good_at=good[-1] if good else None,
         exit_code=container.exit_code if container else None,
         oom_killed=container is not None and container.oom_killed,
-        busy=_busy(operation),
+        busy=_busy(operation, healed),
         busy_by=operation.id if operation else None,
         by_hand=hand,
         evidence=_evidence(world, service, container),
     )
 
 
-def _busy(operation: OperationView | None) -> Busy:
+def _busy(operation: OperationView | None, healed: bool) -> Busy:
     if operation is None:
-        return Busy.NO
+        return Busy.HUB if healed else Busy.NO
     return Busy.HUB if operation.kind in _OWN else Busy.PERSON
 
 

@@ -80,6 +80,8 @@ class Supervisor:
         self._pause: Pause | None = None
         self._hands: dict[str, _Hand] = {}
         self._alive: dict[str, ContainerObs] = {}
+        self._inherited: dict[str, str] = {}
+        self._unnoted: set[str] = set()
         self._unsaved: tuple[dict[str, Record], dict[str, Incident]] = ({}, {})
         self._arrived_at = -1
         self._turn = asyncio.Lock()
@@ -139,6 +141,7 @@ class Supervisor:
         """Remember what was stored. Raises StoreError."""
         records, incidents, self._pause = await self._store.load()
         self._memory = Memory(records, incidents)
+        self._inherited = {name: record.ended_life for name, record in records.items()}
 
     async def run(self) -> None:
         """Heal until cancelled: a root loop."""
@@ -199,6 +202,7 @@ class Supervisor:
             ill=self._self_check.problem(),
             arrival=away,
             rehearsals=self.rehearsing,
+            healed=self._unnoted,
         )
         return heal(scene, self._memory, clock.now(), clock.jitter, lambda: clock.new_id("inc"))
 
@@ -243,8 +247,13 @@ class Supervisor:
             begun = None
         if begun is None:
             # What the decision rested on has changed: the next turn sees it anew.
+            record = self._disown(order, self._memory.records[order.service])
+            records = {order.service: record}
+            self._memory = replace(self._memory, records={**self._memory.records, **records})
+            await self._save(records, [])
             self._queue.wake(order.service)
             return
+        self._unnoted.update((order.service, *order.followers))
         self._mark(order, begun.id)
         self._tasks.spawn(f"healing of {order.service}", self._await_end(order, begun.id))
 
@@ -258,10 +267,14 @@ class Supervisor:
             self._notices.incident(marked)
 
     async def _await_end(self, order: Order, operation: str) -> None:
-        ended = await self._lifecycle.wait(operation)
-        async with self._turn:
-            await self._note_end(order, ended)
-        self._queue.wake(order.service)
+        try:
+            ended = await self._lifecycle.wait(operation)
+            async with self._turn:
+                await self._note_end(order, ended)
+        finally:
+            # No turn before this one may judge what the order has left behind.
+            self._unnoted.difference_update((order.service, *order.followers))
+            self._queue.wake(order.service)
 
     async def _note_end(self, order: Order, ended: OperationView) -> None:
         now = clock.now()
@@ -278,7 +291,10 @@ class Supervisor:
                 said = (failure, detail) if name == order.service else (None, None)
                 changed.append(story.acted(incident, word, now, *said))
         record = self._memory.records.get(order.service, Record())
-        records = {order.service: replace(record, attempt=None)}
+        record = replace(record, attempt=None)
+        if word != "unknown":
+            record = self._disown(order, record)
+        records = {order.service: record}
         self._memory = replace(
             self._memory,
             records={**self._memory.records, **records},
@@ -287,6 +303,12 @@ class Supervisor:
         await self._save(records, changed)
         for incident in changed:
             self._notices.incident(incident)
+
+    def _disown(self, order: Order, record: Record) -> Record:
+        """The record where we did not end that life after all: whoever does is somebody else. A
+        hub that died may have, and then its last word stands."""
+        ours = self._world.ended[order.life] or self._inherited.get(order.service) == order.life
+        return record if ours else replace(record, ended_life="")
 
     def _open_of(self, service: str) -> Incident | None:
         record = self._memory.records.get(service)
@@ -304,7 +326,7 @@ class Supervisor:
                 self._alive[name] = container
                 self._hands.pop(name, None)
                 continue
-            wanted = self._world.desired(name) is Desired.RUNNING
+            wanted = self._world.desired(name) is Desired.RUNNING and name not in self._unnoted
             if wanted and name not in begun and self._lifecycle.acting_on(name) is None:
                 found[name] = await self._who(name, container)
         return found

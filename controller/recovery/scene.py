@@ -88,12 +88,13 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Act on one container, now. `life` is the incarnation to act on; `followers` are dependants
-    that asked to restart along with it."""
+    """Act on one container, now. `life` is the incarnation to act on, `state` what it was in when
+    that was decided; `followers` are dependants that asked to restart along with it."""
 
     service: str
     act: Act
     life: str
+    state: State
     cause: Text
     grace_s: float
     incident: str

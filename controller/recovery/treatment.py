@@ -215,7 +215,9 @@ class Treatment:
         if not sight.silent:
             grace = max(grace, sight.spec.container.stop_grace_s)
         self.show_loop(name)
-        self.orders.append(Order(name, act, sight.life, cause, grace, incident.id, follow))
+        self.orders.append(
+            Order(name, act, sight.life, sight.state, cause, grace, incident.id, follow)
+        )
 
     def _follows(self, name: str) -> bool:
         sight = self._scene.sights.get(name)

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench.chaos import crash, feed, hang, storm
+import pytest
+
+from bench.chaos import crash, crashloop, daemon, feed, hang, hubkill, stops, storm
 from bench.chaos.arena import Arena
+from bench.chaos.dependants import CRASH, HANG, Scene
 from bench.chaos.report import Report
 
 
@@ -35,6 +38,30 @@ def test_random_kills_over_the_home_stack_are_healed_once_each_and_told_right(
     arena: Arena,
 ) -> None:
     assert "storm of 4 kills: unhealed" in run(storm.run, arena, 4)
+
+
+@pytest.mark.parametrize(("leaves", "fault"), [(False, HANG), (True, CRASH)])
+def test_no_dependant_is_restarted_for_its_root(arena: Arena, leaves: bool, fault: int) -> None:
+    scene = Scene.set_up(arena, leaves, 3)
+    scene.fault(fault)
+    assert scene.faults == []
+
+
+def test_what_a_person_stops_amid_trouble_stays_down(arena: Arena) -> None:
+    assert "4 stops by a person: resurrected" in run(stops.run, arena, 4)
+
+
+def test_a_hub_killed_while_it_heals_loses_nothing_and_counts_right(arena: Arena) -> None:
+    assert "hub killed 3 times while healing: lost" in run(hubkill.run, arena, 3)
+
+
+def test_a_crash_loop_is_tried_within_its_budget_and_never_shown_as_well(arena: Arena) -> None:
+    assert "crash loop for 8 s: restarts" in run(crashloop.run, arena, 8)
+
+
+def test_nothing_is_restarted_by_mistake_for_its_engine(arena: Arena) -> None:
+    wanted = "dockerd ended, killed or frozen 3 times: wrong restarts or losses"
+    assert wanted in run(daemon.run, arena, 1)
 
 
 def test_an_open_client_is_told_of_every_death(arena: Arena) -> None:

@@ -21,6 +21,13 @@ def test_a_hub_killed_inside_start_all_leaves_no_fault(home: Home) -> None:
     assert "0 faults" in out
 
 
+def test_the_healing_bench_prints_figures_with_their_goals_and_the_faults() -> None:
+    out = shell(".venv/bin/python bench/healing.py --only storm,feed --rounds 2").out
+    for row in ("storm of 2 kills: unhealed", "time to heal, p50 / p99", "`service` at a client"):
+        assert row in out, out
+    assert "0 faults" in out
+
+
 def test_probing_a_large_stack_prints_what_it_costs() -> None:
     out = shell(".venv/bin/python bench/probes.py --services 20 --hanging 1 --seconds 1").out
     for cost in ("probes/s", "loop lag p50", "loop lag p99", "of one core"):

@@ -168,16 +168,17 @@ class SecondEngine:
 
     def load(self, *references: str) -> None:
         """Give it images of this machine's engine."""
+        # Its types know no stream of pieces, which it takes.
+        images: Any = self.witness.api.images
         for reference in references:
-            image = self._outer.api.images.get(reference)
-            self.witness.api.images.load(image.save(named=reference))
+            images.load(self._outer.api.images.get(reference).save(named=reference))
 
     # -- the container around it
 
     def _run_container(self) -> None:
         api = self._outer.api.api
         binds = [f"{self._folder}:/run/inner", f"{_CGROUPS}:{_CGROUPS}:rw"]
-        published = {port: ("127.0.0.1", port) for port in self._ports}
+        published: dict[int | str, Any] = {port: ("127.0.0.1", port) for port in self._ports}
         host = api.create_host_config(binds=binds, port_bindings=published, **_RIGHTS)
         made = api.create_container(
             IMAGE,
