@@ -150,7 +150,7 @@ class Hub:
         return await self.supervisor.incident(incident_id)
 
     def rehearsals(self) -> Sequence[Rehearsal]:
-        return self.practice.latest()
+        return self.practice.recent()
 
     def workflows(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         configured = self.config.settings.workflows

@@ -58,7 +58,7 @@ class RehearsalPort(Protocol):
     async def get(self, rehearsal_id: str) -> Rehearsal:
         """Raises NotFoundError."""
 
-    async def recent(self) -> Sequence[Rehearsal]:
+    def recent(self) -> Sequence[Rehearsal]:
         """Newest first."""
 
 
@@ -147,7 +147,7 @@ class Healing:
         return json_response(render_healing.rehearsal(begun, language_of(request)), 202, where)
 
     async def rehearsals(self, request: Request) -> Response:
-        language, found = language_of(request), await self._rehearsals.recent()
+        language, found = language_of(request), self._rehearsals.recent()
         return json_response([render_healing.rehearsal(view, language) for view in found])
 
     async def rehearsal(self, rehearsal_id: str, request: Request) -> Response:

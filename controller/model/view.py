@@ -113,6 +113,11 @@ class OperationKind(StrEnum):
     CONVERGE = "converge"
     HEAL = "heal"
 
+    @property
+    def by_hub(self) -> bool:
+        """Nobody asked for it, so it gives way to whoever asks for something."""
+        return self in (OperationKind.CONVERGE, OperationKind.HEAL)
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceResult:

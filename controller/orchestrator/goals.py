@@ -94,8 +94,7 @@ def convergence(
 
 def asked_for(interrupted: Iterable[OperationView]) -> frozenset[str]:
     """Services for which a person's request was under way."""
-    own = (OperationKind.CONVERGE, OperationKind.HEAL)
-    return frozenset(n for op in interrupted if op.kind not in own for n in op.targets)
+    return frozenset(n for op in interrupted if not op.kind.by_hub for n in op.targets)
 
 
 def healed(order: Order, containers: Containers) -> Goal:

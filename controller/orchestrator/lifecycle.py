@@ -46,7 +46,6 @@ from controller.tasks import Tasks
 
 log = logging.getLogger(__name__)
 _RECENT = 20
-_OWN = (OperationKind.CONVERGE, OperationKind.HEAL)
 
 
 @dataclass(slots=True)
@@ -244,7 +243,7 @@ class Lifecycle:
     async def _make_way(self, services: frozenset[str]) -> None:
         """End what the hub does by itself in a person's way. Raises ConflictError otherwise."""
         for live in self._conflicts(services):
-            if live.view.kind not in _OWN:
+            if not live.view.kind.by_hub:
                 busy = ", ".join(sorted(live.services & services))
                 raise ConflictError(
                     f"{live.view.kind} ({live.view.id}) is already acting on {busy}.",

@@ -82,16 +82,13 @@ class Rehearsals:
         except EngineError as error:
             log.warning("leftovers of rehearsals stay for now: %s", error.detail)
 
-    def latest(self) -> Sequence[Rehearsal]:
+    def recent(self) -> Sequence[Rehearsal]:
         """Newest first, the one under way included."""
         return (*([self._live] if self._live else ()), *self._recent)
 
-    async def recent(self) -> Sequence[Rehearsal]:
-        return self.latest()
-
     async def get(self, rehearsal_id: str) -> Rehearsal:
         """Raises NotFoundError, StoreError."""
-        known = next((r for r in self.latest() if r.id == rehearsal_id), None)
+        known = next((r for r in self.recent() if r.id == rehearsal_id), None)
         found = known or await self._store.rehearsal(rehearsal_id)
         if found is None:
             raise NotFoundError(f"There is no rehearsal {rehearsal_id}.")

@@ -10,12 +10,11 @@ from controller.model.observation import ContainerObs, State
 from controller.model.recovery import ByHand, Pause
 from controller.model.spec import ProbeKind
 from controller.model.text import Text
-from controller.model.view import Health, OperationKind, OperationView, Verdict
+from controller.model.view import Health, OperationView, Verdict
 from controller.orchestrator.lifecycle import Lifecycle
 from controller.orchestrator.world import World
 from controller.recovery.scene import Busy, Scene, Sight
 
-_OWN = (OperationKind.CONVERGE, OperationKind.HEAL)
 _PROBED = (ProbeKind.HTTP, ProbeKind.TCP)
 
 
@@ -66,7 +65,6 @@ def _sight(
         exit_code=container.exit_code if container else None,
         oom_killed=container is not None and container.oom_killed,
         busy=_busy(operation, healed),
-        busy_by=operation.id if operation else None,
         by_hand=hand,
         evidence=_evidence(world, service, container),
     )
@@ -75,7 +73,7 @@ def _sight(
 def _busy(operation: OperationView | None, healed: bool) -> Busy:
     if operation is None:
         return Busy.HUB if healed else Busy.NO
-    return Busy.HUB if operation.kind in _OWN else Busy.PERSON
+    return Busy.HUB if operation.kind.by_hub else Busy.PERSON
 
 
 def _since(

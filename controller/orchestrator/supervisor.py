@@ -248,9 +248,7 @@ class Supervisor:
         if begun is None:
             # What the decision rested on has changed: the next turn sees it anew.
             record = self._disown(order, self._memory.records[order.service])
-            records = {order.service: record}
-            self._memory = replace(self._memory, records={**self._memory.records, **records})
-            await self._save(records, [])
+            await self._amend({order.service: record}, [])
             self._queue.wake(order.service)
             return
         self._unnoted.update((order.service, *order.followers))
@@ -262,8 +260,7 @@ class Supervisor:
         incident = self._open_of(order.service)
         if incident is not None:
             marked = story.named(incident, operation)
-            incidents = {**self._memory.incidents, marked.id: marked}
-            self._memory = replace(self._memory, incidents=incidents)
+            self._know({}, [marked])
             self._notices.incident(marked)
 
     async def _await_end(self, order: Order, operation: str) -> None:
@@ -294,15 +291,22 @@ class Supervisor:
         record = replace(record, attempt=None)
         if word != "unknown":
             record = self._disown(order, record)
-        records = {order.service: record}
+        await self._amend({order.service: record}, changed)
+
+    async def _amend(self, records: Mapping[str, Record], incidents: Sequence[Incident]) -> None:
+        """Remember, store and tell what became known between two turns."""
+        self._know(records, incidents)
+        await self._save(records, incidents)
+        for incident in incidents:
+            self._notices.incident(incident)
+
+    def _know(self, records: Mapping[str, Record], incidents: Sequence[Incident]) -> None:
+        still_open = {i.id: i for i in incidents if i.is_open}
         self._memory = replace(
             self._memory,
             records={**self._memory.records, **records},
-            incidents={**self._memory.incidents, **{i.id: i for i in changed}},
+            incidents={**self._memory.incidents, **still_open},
         )
-        await self._save(records, changed)
-        for incident in changed:
-            self._notices.incident(incident)
 
     def _disown(self, order: Order, record: Record) -> Record:
         """The record where we did not end that life after all: whoever does is somebody else. A
@@ -377,12 +381,7 @@ class Supervisor:
         async with self._turn:
             incident = await self.incident(incident_id)
             kept = replace(incident, evidence=replace(incident.evidence, log_tail=lines))
-            if kept.is_open:
-                self._memory = replace(
-                    self._memory, incidents={**self._memory.incidents, kept.id: kept}
-                )
-            await self._save({}, [kept])
-        self._notices.incident(kept)
+            await self._amend({}, [kept])
 
 
 def _nobody(_before: Incident | None, _now: Incident) -> None:

@@ -323,7 +323,8 @@ class World:
         self._last_probes[service] = self.last_probes(service)
         target = target_of(container, spec.probe) if container and running else None
         self._prober.watch(service, target, spec.probe)
-        view = self._make_view(service, clock.now())
+        evidence = self._evidence(service)
+        view = self._make_view(service, evidence, clock.now())
         self._views[service] = view
         told = self._told.get(service)
         if told is None or tell_figures or _gist(told) != _gist(view):
@@ -332,33 +333,33 @@ class World:
                 self._notices.service(view)
         self._changed.set()
         self._changed = asyncio.Event()
-        return self._sign(service, container)
+        return self._sign(service, evidence)
 
-    def _sign(self, service: str, container: ContainerObs | None) -> bool:
-        verdict = self.judge(service)
-        history = self._prober.history(service)
+    def _sign(self, service: str, evidence: Evidence) -> bool:
+        now = clock.now()
+        container, history = evidence.container, evidence.probes
+        verdict = judge(evidence, now)
         activity = self._activities.get(service)
         before = self._signs.get(service)
-        now = _Signs(
+        signs = _Signs(
             health=verdict.health,
             reason=verdict.reason.key,
             life=_life(container),
             state=container.state if container else State.MISSING,
             suspect=history is not None and history.first_bad_at is not None,
-            desired=self.desired(service),
+            desired=evidence.desired,
             operation=activity.operation if activity else "",
-            since=clock.now(),
+            since=now,
         )
-        if before is not None and (before.health, before.life) == (now.health, now.life):
-            now = replace(now, since=before.since)
-        self._signs[service] = now
-        if now == before:
+        if before is not None and (before.health, before.life) == (signs.health, signs.life):
+            signs = replace(signs, since=before.since)
+        self._signs[service] = signs
+        if signs == before:
             return False
         self.on_sign(service)
         return True
 
-    def _make_view(self, service: str, now: datetime) -> ServiceView:
-        evidence = self._evidence(service)
+    def _make_view(self, service: str, evidence: Evidence, now: datetime) -> ServiceView:
         spec, container = evidence.spec, evidence.container
         verdict = conclude(evidence, now)
         before = self._views.get(service)

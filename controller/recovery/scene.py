@@ -37,7 +37,7 @@ class Sight:
     `life` is the container's incarnation ('' where there is none); `verdict` the bare one, blind to
     healing; `since` when the first bad sign was, where it is bad. `suspect`: its newest probe
     failed; `good_at` when the newest good probe began. `silent`: it accepts and never answers.
-    `by_hand` is how a person ended it, as far as the engine remembers. `busy_by` is the operation.
+    `by_hand` is how a person ended it, as far as the engine remembers.
     """
 
     spec: ServiceSpec
@@ -53,7 +53,6 @@ class Sight:
     exit_code: int | None = None
     oom_killed: bool = False
     busy: Busy = Busy.NO
-    busy_by: str | None = None
     by_hand: ByHand | None = None
     evidence: Evidence = field(default_factory=Evidence)
 

@@ -101,7 +101,7 @@ class FakeRehearsals:
             raise NotFoundError(f"There is no rehearsal {rehearsal_id}.")
         return REHEARSAL
 
-    async def recent(self) -> Sequence[Rehearsal]:
+    def recent(self) -> Sequence[Rehearsal]:
         return [REHEARSAL]
 
 
