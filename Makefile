@@ -1,7 +1,7 @@
 # From a bare Debian 12 or 13 to the running stack: `make up`. Everything here is a short way to the
 # `heal7` command; nothing is done in make or shell that heal7 does not do itself.
 .DEFAULT_GOAL := help
-.PHONY: help up down clean dev check test bench chaos venv venv-dev
+.PHONY: help up down clean dev check test bench chaos simulate venv venv-dev
 # One shell line at a time; recipes never depend on make's own parallelism.
 .NOTPARALLEL:
 SHELL := /bin/bash
@@ -39,6 +39,9 @@ bench: venv-dev ## Measure against plain Compose, the engine itself and a watche
 
 chaos: venv-dev ## Break everything at length, and count what must never happen (about an hour; ARGS=--short)
 	@.venv/bin/heal7 setup && .venv/bin/python bench/healing.py --only storm,root,stops,loop,hub,daemon $(ARGS)
+
+simulate: venv-dev ## Play 1,000 days of healing in 10,000 worlds, and break it on purpose (ARGS="--seeds N")
+	@.venv/bin/python -m tests.simulation $(ARGS) && .venv/bin/python -m tests.simulation --mutants
 
 venv:
 	@$(PYTHON) scripts/bootstrap.py

@@ -203,7 +203,7 @@ class Invariants(Watch):
         entry = story.acting(incident) if incident else None
         told = entry is not None and entry.act in TOUCHES and entry.act is order.act
         self._demand(told, f"{order.service}: an act that its incident does not tell")
-        counted = store.records[order.service].attempt is not None
+        counted = store.records.get(order.service, Record()).attempt is not None
         self._demand(counted, f"{order.service}: an act that was not recorded")
         self._demand(store.pause is None, f"{order.service} healed while paused")
         self._blame(hub, patient)

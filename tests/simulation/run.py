@@ -14,12 +14,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from controller.clock import monotonic
+from tests.simulation.mutants import MUTANTS, catch
 from tests.simulation.play import Played, play
 
 _SEEDS = 10_000
 _HOURS = 2.4
 _BATCH = 25
 _SHOWN = 20
+_COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TimeRemainingColumn(),
+)
 
 
 def main() -> None:
@@ -29,11 +36,14 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--days", type=float, help="simulated days over all seeds")
     parser.add_argument("--seed", type=int, help="play this one seed and tell its story")
+    parser.add_argument("--mutants", action="store_true", help="show that each invariant bites")
     given = parser.parse_args()
     hours = given.days * 24 / given.seeds if given.days else _HOURS
     console = Console()
     if given.seed is not None:
         sys.exit(_replay(console, given.seed, hours))
+    if given.mutants:
+        sys.exit(_mutants(console, range(given.first, given.first + given.seeds)))
     sys.exit(_many(console, range(given.first, given.first + given.seeds), hours))
 
 
@@ -41,6 +51,18 @@ def _replay(console: Console, seed: int, hours: float) -> int:
     played = play(seed, hours, lambda line: console.print(line, highlight=False, markup=False))
     console.print(played.violation or "every invariant held", markup=False)
     return 1 if played.violation else 0
+
+
+def _mutants(console: Console, seeds: range) -> int:
+    table = Table("a hub that", "is caught in world", "by", title="Broken on purpose")
+    missed = 0
+    with Progress(*_COLUMNS, console=console, disable=not console.is_terminal) as progress:
+        for mutant in progress.track(MUTANTS, description="mutants"):
+            caught = catch(mutant, seeds)
+            missed += not caught.as_expected
+            table.add_row(mutant.name, str(caught.worlds), caught.violation or "NOBODY")
+    console.print(table)
+    return 1 if missed else 0
 
 
 def _many(console: Console, seeds: range, hours: float) -> int:
@@ -61,9 +83,8 @@ def _many(console: Console, seeds: range, hours: float) -> int:
 
 def _progress(console: Console, seeds: range, hours: float) -> Iterator[Played]:
     batches = [seeds[i : i + _BATCH] for i in range(0, len(seeds), _BATCH)]
-    columns = (TextColumn("worlds"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
-        Progress(*columns, console=console, disable=not console.is_terminal) as progress,
+        Progress(*_COLUMNS, console=console, disable=not console.is_terminal) as progress,
         ProcessPoolExecutor(os.cpu_count()) as pool,
     ):
         task = progress.add_task("worlds", total=len(seeds))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from tests.simulation.mutants import MUTANTS, Mutant, catch
 from tests.simulation.play import Played, play
 
 _SEEDS = range(160)
@@ -26,3 +29,9 @@ def test_a_seed_replays() -> None:
     assert first == told(7)
     assert len(first[1]) > 50
     assert first != told(8)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_each_invariant_catches_a_hub_without_its_rule(mutant: Mutant) -> None:
+    caught = catch(mutant, _SEEDS)
+    assert caught.as_expected, caught
