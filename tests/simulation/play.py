@@ -15,6 +15,9 @@ from tests.simulation.stacks import random_stack
 from tests.simulation.timeline import Timeline
 from tests.simulation.world import World
 
+HOURS = 2.4
+"""How long a world lasts where nobody says otherwise."""
+
 _QUIET_S = 45 * 60.0
 _LOSS = (0.0, 0.0, 0.1, 0.5)
 

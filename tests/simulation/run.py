@@ -15,10 +15,9 @@ from rich.table import Table
 
 from controller.clock import monotonic
 from tests.simulation.mutants import MUTANTS, catch
-from tests.simulation.play import Played, play
+from tests.simulation.play import HOURS, Played, play
 
 _SEEDS = 10_000
-_HOURS = 2.4
 _BATCH = 25
 _SHOWN = 20
 _COLUMNS = (
@@ -38,13 +37,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, help="play this one seed and tell its story")
     parser.add_argument("--mutants", action="store_true", help="show that each invariant bites")
     given = parser.parse_args()
-    hours = given.days * 24 / given.seeds if given.days else _HOURS
+    hours = given.days * 24 / given.seeds if given.days else HOURS
+    seeds = range(given.first, given.first + given.seeds)
     console = Console()
     if given.seed is not None:
         sys.exit(_replay(console, given.seed, hours))
     if given.mutants:
-        sys.exit(_mutants(console, range(given.first, given.first + given.seeds)))
-    sys.exit(_many(console, range(given.first, given.first + given.seeds), hours))
+        sys.exit(_mutants(console, seeds))
+    sys.exit(_many(console, seeds, hours))
 
 
 def _replay(console: Console, seed: int, hours: float) -> int:

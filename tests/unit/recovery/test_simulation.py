@@ -5,17 +5,16 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.mutants import MUTANTS, Mutant, catch
-from tests.simulation.play import Played, play
+from tests.simulation.play import HOURS, Played, play
 
 _SEEDS = range(160)
-_HOURS = 2.4
 
 
 def test_no_invariant_is_violated_in_any_of_these_worlds() -> None:
     violated = [
         f"{played.violation}: python -m tests.simulation --seed {seed} --seeds 1"
         for seed in _SEEDS
-        if (played := play(seed, _HOURS)).violation
+        if (played := play(seed, HOURS)).violation
     ]
     assert violated == []
 
