@@ -44,14 +44,27 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """The hub set out to end this life so many times, so as many requests to end it are its own.
+    `outlived_at` is when it was first seen to live on with no request of this hub under way: one of
+    a hub that died may still be."""
+
+    life: str
+    times: int = 1
+    outlived_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One service's healing history.
 
     `restarts` are the times of tries within the longest window, oldest first; `streak` the tries
     since the last reset and `delay_s` the pause decided for the newest of them; `next_at` when a
     decided try is due; `well_since` since when it is well without a break; `freed_at` when what
-    it waited for became well; `gave_up_life` the incarnation that was given up on; `ended_life` the
-    newest one that the hub itself ended, which nobody else is to be blamed for.
+    it waited for became well; `gave_up_life` the incarnation that was given up on; `claim` the
+    newest one that the hub itself set out to end, which nobody else is to be blamed for;
+    `wished_life` the one that was down when a person asked the hub to run the service again: who
+    took that one down no longer matters.
     """
 
     restarts: tuple[datetime, ...] = ()
@@ -66,7 +79,8 @@ class Record:
     gave_up_life: str = ""
     attempt: Attempt | None = None
     incident: str | None = None
-    ended_life: str = ""
+    claim: Claim | None = None
+    wished_life: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ from controller.errors import (
     StoreError,
 )
 from controller.health.selfcheck import SelfCheck
-from controller.model.incident import Act, Incident
+from controller.model.incident import Incident
 from controller.model.observation import ContainerObs
 from controller.model.recovery import ByHand, Pause, Record
 from controller.model.text import Text
@@ -33,7 +33,7 @@ from controller.orchestrator.lifecycle import Lifecycle
 from controller.orchestrator.notices import Notices
 from controller.orchestrator.sights import scene_of
 from controller.orchestrator.world import World
-from controller.recovery import story
+from controller.recovery import policy, story
 from controller.recovery.healer import exempt, heal
 from controller.recovery.scene import DOWN, Memory, Order, Turn
 from controller.store.healing import HealingStore
@@ -80,7 +80,6 @@ class Supervisor:
         self._pause: Pause | None = None
         self._hands: dict[str, _Hand] = {}
         self._alive: dict[str, ContainerObs] = {}
-        self._inherited: dict[str, str] = {}
         self._unnoted: set[str] = set()
         self._unsaved: tuple[dict[str, Record], dict[str, Incident]] = ({}, {})
         self._arrived_at = -1
@@ -141,7 +140,6 @@ class Supervisor:
         """Remember what was stored. Raises StoreError."""
         records, incidents, self._pause = await self._store.load()
         self._memory = Memory(records, incidents)
-        self._inherited = {name: record.ended_life for name, record in records.items()}
 
     async def run(self) -> None:
         """Heal until cancelled: a root loop."""
@@ -156,7 +154,7 @@ class Supervisor:
             if not self._settled():
                 return _RETRY_S
             try:
-                hands = await self._look_who(frozenset())
+                hands = await self._look_who()
             except EngineUnreachableError as error:
                 log.warning("who ended a service is not known yet: %s", error.detail)
                 return _RETRY_S
@@ -175,7 +173,8 @@ class Supervisor:
         must leave alone. Raises EngineUnreachableError."""
         async with self._turn:
             before = exempt(self._memory)
-            hands = await self._look_who(goals.asked_for(interrupted))
+            await self._amend(self._wished(goals.asked_for(interrupted)), [])
+            hands = await self._look_who()
             if self._pause is None:
                 await self._keep(self._decide(hands, away))
             held = {name for name, record in self._memory.records.items() if record.held}
@@ -190,6 +189,17 @@ class Supervisor:
         """Whether what was found after the last outage is being converged already."""
         arrived = self._arrived_at == self._world.outages and self._world.connected
         return arrived and not self._lifecycle.preempted
+
+    def _wished(self, names: Iterable[str]) -> dict[str, Record]:
+        """The records of what a person had asked to run when the hub went away."""
+        found = {}
+        for name in names:
+            container = self._world.container(name)
+            if container is None or container.state in DOWN:
+                record = self._memory.records.get(name, Record())
+                life = container.incarnation if container else ""
+                found[name] = replace(record, wished_life=life)
+        return found
 
     # One turn's parts
 
@@ -208,12 +218,9 @@ class Supervisor:
 
     async def _keep(self, turn: Turn) -> None:
         """Store what was decided, then show and tell it."""
-        ours = {o.service: o.life for o in turn.orders if o.act is not Act.START}
-        marked = {n: replace(turn.memory.records[n], ended_life=life) for n, life in ours.items()}
-        records = {**turn.memory.records, **marked}
         before = self._memory.incidents
-        self._memory = replace(turn.memory, records=records)
-        await self._save({**turn.records, **marked}, turn.incidents)
+        self._memory = turn.memory
+        await self._save(turn.records, turn.incidents)
         self._world.healed(turn.shown)
         for service in turn.forgive:
             self._world.forgive(service)
@@ -247,8 +254,7 @@ class Supervisor:
             begun = None
         if begun is None:
             # What the decision rested on has changed: the next turn sees it anew.
-            record = self._disown(order, self._memory.records[order.service])
-            await self._amend({order.service: record}, [])
+            await self._amend(self._disowned(order), [])
             self._queue.wake(order.service)
             return
         self._unnoted.update((order.service, *order.followers))
@@ -287,11 +293,9 @@ class Supervisor:
             if incident is not None:
                 said = (failure, detail) if name == order.service else (None, None)
                 changed.append(story.acted(incident, word, now, *said))
-        record = self._memory.records.get(order.service, Record())
-        record = replace(record, attempt=None)
-        if word != "unknown":
-            record = self._disown(order, record)
-        await self._amend({order.service: record}, changed)
+        records = self._disowned(order) if word != "unknown" else {}
+        record = records.get(order.service) or self._memory.records.get(order.service, Record())
+        await self._amend({**records, order.service: replace(record, attempt=None)}, changed)
 
     async def _amend(self, records: Mapping[str, Record], incidents: Sequence[Incident]) -> None:
         """Remember, store and tell what became known between two turns."""
@@ -308,11 +312,15 @@ class Supervisor:
             incidents={**self._memory.incidents, **still_open},
         )
 
-    def _disown(self, order: Order, record: Record) -> Record:
-        """The record where we did not end that life after all: whoever does is somebody else. A
-        hub that died may have, and then its last word stands."""
-        ours = self._world.ended[order.life] or self._inherited.get(order.service) == order.life
-        return record if ours else replace(record, ended_life="")
+    def _disowned(self, order: Order) -> dict[str, Record]:
+        """The records of lives that the order did not end after all: whoever does is somebody
+        else."""
+        records = self._memory.records
+        return {
+            name: policy.disclaimed(records[name], life)
+            for name, life in order.ends.items()
+            if name in records and not self._world.ended[life]
+        }
 
     def _open_of(self, service: str) -> Incident | None:
         record = self._memory.records.get(service)
@@ -320,9 +328,9 @@ class Supervisor:
 
     # Who ended it, and what it said last
 
-    async def _look_who(self, begun: frozenset[str]) -> dict[str, ByHand | None]:
+    async def _look_who(self) -> dict[str, ByHand | None]:
         """For every service that is down and should not be: whether a person did that, beside the
-        hub. `begun` are those of a person's own unfinished requests."""
+        hub."""
         found: dict[str, ByHand | None] = {}
         for name in self._world.stack.managed:
             container = self._world.container(name)
@@ -331,7 +339,7 @@ class Supervisor:
                 self._hands.pop(name, None)
                 continue
             wanted = self._world.desired(name) is Desired.RUNNING and name not in self._unnoted
-            if wanted and name not in begun and self._lifecycle.acting_on(name) is None:
+            if wanted and self._lifecycle.acting_on(name) is None:
                 found[name] = await self._who(name, container)
         return found
 
@@ -349,9 +357,7 @@ class Supervisor:
         if ended.started_at is None:
             return None
         record = self._memory.records.get(name, Record())
-        own = self._world.ended[ended.incarnation]
-        if record.ended_life == ended.incarnation:
-            own = max(own, 1)
+        own = max(self._world.ended[ended.incarnation], policy.claims(record, ended.incarnation))
         signal = self._world.stack.services[name].container.stop_signal or ""
         project = self._world.stack.project
         asked = await self._pool.asked_to_end(project, name, ended.started_at, signal)

@@ -75,14 +75,15 @@ class _Healer:
 
     def service(self, name: str, sight: Sight) -> None:
         record = policy.sane(self._ledger.record(name), self._now)
-        if sight.busy is Busy.NO and sight.state not in DOWN and sight.life == record.ended_life:
-            # It was to be ended and lives on: whoever ends it now is somebody else.
-            record = replace(record, ended_life="")
+        if sight.state not in DOWN:
+            record = replace(record, wished_life=None)
         self._ledger.remember(name, record)
+        if sight.busy is Busy.NO and sight.state not in DOWN and policy.claims(record, sight.life):
+            self._outlive(name, sight)
         if sight.desired is Desired.STOPPED:
             self._rest(name)
         elif sight.busy is Busy.PERSON:
-            self._by_person(name)
+            self._by_person(name, sight)
         elif sight.busy is Busy.HUB:
             # Its end wakes us; until then nobody else touches it.
             self._treatment.show_loop(name)
@@ -97,6 +98,14 @@ class _Healer:
         else:
             self._neither(name, sight)
 
+    def _outlive(self, name: str, sight: Sight) -> None:
+        """It was to be ended and lives on, so far."""
+        record = policy.outlived(self._ledger.record(name), sight.spec, self._now)
+        self._ledger.remember(name, record)
+        if record.claim is not None and record.claim.outlived_at is not None:
+            until = policy.outlived_until(record.claim.outlived_at, sight.spec)
+            self._treatment.due.append(until)
+
     def _rest(self, name: str) -> None:
         """A person wants it stopped: whatever was going on is over."""
         self._ledger.tell(name, Act.OPERATOR, text("incident.stop_asked"))
@@ -105,11 +114,14 @@ class _Healer:
             self._ledger.keep(story.ended(incident, Ending.OPERATOR, self._now))
         self._ledger.remember(name, policy.afresh(self._ledger.record(name)))
 
-    def _by_person(self, name: str) -> None:
-        """A person acts on it through the hub: old tries and holds no longer count."""
+    def _by_person(self, name: str, sight: Sight) -> None:
+        """A person acts on it through the hub: old tries and holds no longer count, and should
+        their start fail, what they did beside the hub before it is no reason to leave it alone."""
         self._ledger.acted(name, "interrupted")
         self._ledger.tell(name, Act.OPERATOR, text("incident.operator"))
-        self._ledger.remember(name, policy.afresh(self._ledger.record(name)))
+        wished = sight.life if sight.state in DOWN else None
+        record = replace(policy.afresh(self._ledger.record(name)), wished_life=wished)
+        self._ledger.remember(name, record)
 
     def _follow(self, name: str, sight: Sight, root: str) -> None:
         """It restarts along with what it needs: nothing else is done about it now."""
@@ -127,7 +139,7 @@ class _Healer:
         how: ByHand | None
         if sight.state is State.PAUSED:
             how = ByHand.PAUSED
-        elif sight.state not in DOWN:
+        elif sight.state not in DOWN or sight.life == record.wished_life:
             return self._let_go(name, record)
         elif record.held is not None and not _lived_since(sight, record.held.life):
             # The engine forgets who ended it; what was seen once stays true.

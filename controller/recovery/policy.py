@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from controller.model.recovery import Record
-from controller.model.spec import RecoverySpec
+from controller.model.recovery import Claim, Record
+from controller.model.spec import RecoverySpec, ServiceSpec
 from controller.model.text import Text, text
 
 Jitter = Callable[[float, float], float]
@@ -21,6 +21,7 @@ _JITTER = 0.25
 _MEND_FIRST_S = 10.0
 _SETTLE_MAX_S = 60.0
 _MINUTE_S = 60.0
+_REQUEST_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,39 @@ def rested(record: Record, spec: RecoverySpec, trouble_since: datetime) -> Recor
     if well_s >= spec.reset_s:
         record = replace(record, streak=0, delay_s=0.0)
     return replace(record, well_since=None)
+
+
+def claimed(record: Record, life: str) -> Record:
+    """The record of a hub that is about to ask for the end of that life."""
+    return replace(record, claim=Claim(life, claims(record, life) + 1))
+
+
+def disclaimed(record: Record, life: str) -> Record:
+    """The record where the newest request was not made, or not heeded, after all."""
+    left = claims(record, life) - 1
+    return replace(record, claim=Claim(life, left) if left > 0 else None)
+
+
+def claims(record: Record, life: str) -> int:
+    """How many requests to end that life are the hub's own, or those of hubs before it."""
+    return record.claim.times if record.claim is not None and record.claim.life == life else 0
+
+
+def outlived(record: Record, spec: ServiceSpec, now: datetime) -> Record:
+    """The record of a claimed life that lives on and that nobody is acting on: once no request can
+    be under way any more, whoever ends it is somebody else."""
+    claim = record.claim
+    assert claim is not None
+    since = claim.outlived_at
+    if since is None or since > now:
+        return replace(record, claim=replace(claim, outlived_at=now))
+    return replace(record, claim=None) if now >= outlived_until(since, spec) else record
+
+
+def outlived_until(since: datetime, spec: ServiceSpec) -> datetime:
+    """Until when a request that was made before `since` may still end it: it has its grace."""
+    grace_s = max(spec.recovery.grace_s, spec.container.stop_grace_s)
+    return since + timedelta(seconds=grace_s + _REQUEST_S)
 
 
 def afresh(record: Record) -> Record:

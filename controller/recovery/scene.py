@@ -88,7 +88,8 @@ class Memory:
 @dataclass(frozen=True, slots=True)
 class Order:
     """Act on one container, now. `life` is the incarnation to act on, `state` what it was in when
-    that was decided; `followers` are dependants that asked to restart along with it."""
+    that was decided; `followers` are dependants that asked to restart along with it; `ends` the lives that are asked
+    to end for it, by service."""
 
     service: str
     act: Act
@@ -98,6 +99,7 @@ class Order:
     grace_s: float
     incident: str
     followers: tuple[str, ...] = ()
+    ends: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

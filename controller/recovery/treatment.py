@@ -215,8 +215,13 @@ class Treatment:
         if not sight.silent:
             grace = max(grace, sight.spec.container.stop_grace_s)
         self.show_loop(name)
+        lives = {n: self._scene.sights[n].life for n in (name, *follow)}
+        ends = {} if act is Act.START else lives
+        for ended, life in ends.items():
+            record = policy.claimed(self._ledger.record(ended), life)
+            self._ledger.remember(ended, record)
         self.orders.append(
-            Order(name, act, sight.life, sight.state, cause, grace, incident.id, follow)
+            Order(name, act, sight.life, sight.state, cause, grace, incident.id, follow, ends)
         )
 
     def _follows(self, name: str) -> bool:

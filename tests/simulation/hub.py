@@ -22,7 +22,7 @@ from controller.model.spec import Condition
 from controller.model.text import Text, text
 from controller.model.view import Desired, Health, Verdict, Wish
 from controller.orchestrator import goals
-from controller.recovery import story
+from controller.recovery import policy, story
 from controller.recovery.healer import exempt, heal
 from controller.recovery.scene import DOWN, Busy, Memory, Order, Scene, Sight, Turn
 from tests.simulation.operation import Operation, Task
@@ -124,7 +124,6 @@ class Hub:
         self._arrived = False
         self._preempted = False
         self._away = _HUB_AWAY
-        self._owed: frozenset[str] = frozenset()
         self._woken = True
         self._look_again_at: datetime | None = None
         self._decided: Decided | None = None
@@ -369,10 +368,8 @@ class Hub:
         """Store what was decided, show it, and only then act."""
         if self.doomed("before_store"):
             return
-        ours = {o.service: o.life for o in turn.orders if o.act is not Act.START}
-        marked = {n: replace(turn.memory.records[n], ended_life=life) for n, life in ours.items()}
-        self.memory = replace(turn.memory, records={**turn.memory.records, **marked})
-        self.store.records |= {**turn.records, **marked}
+        self.memory = turn.memory
+        self.store.records |= turn.records
         self.store.incidents |= {incident.id: incident for incident in turn.incidents}
         if self._decided is not None:
             self.watch.stored(self, self._decided)
@@ -396,7 +393,11 @@ class Hub:
 
     def _carry_out(self, turn: Turn, states: dict[str, State]) -> None:
         for order in turn.orders:
-            if self.connected and not self._begin(order, states[order.service]):
+            if not self.connected or not self._begin(order, states[order.service]):
+                changed = self._disowned(order)
+                records = {**self.memory.records, **changed}
+                self.memory = replace(self.memory, records=records)
+                self.store.records |= changed
                 self.wake()
         self._rest(turn)
 
@@ -458,18 +459,22 @@ class Hub:
             found = incidents.get(self.record(name).incident or "")
             if found is not None:
                 incidents[found.id] = story.acted(found, word, now)
-        records = {
-            **self.memory.records,
-            order.service: replace(self.record(order.service), attempt=None),
-        }
-        if not operation.unknown and not self.ended[order.life]:
-            # It was not ended after all: who ends it, or has ended it, is somebody else.
-            records[order.service] = replace(records[order.service], ended_life="")
+        changed = {} if operation.unknown else self._disowned(order)
+        record = changed.get(order.service) or self.record(order.service)
+        changed[order.service] = replace(record, attempt=None)
+        records = {**self.memory.records, **changed}
         self.memory = replace(self.memory, records=records, incidents=incidents)
-        self.store.records |= {order.service: records[order.service]}
+        self.store.records |= changed
         self.store.incidents |= incidents
         self.tell(order.service, f"its {order.act} is {word}")
         self.wake()
+
+    def _disowned(self, order: Order) -> dict[str, Record]:
+        return {
+            name: policy.disclaimed(self.record(name), life)
+            for name, life in order.ends.items()
+            if not self.ended[life]
+        }
 
     def record(self, name: str) -> Record:
         return self.memory.records.get(name) or Record()
@@ -524,17 +529,13 @@ class Hub:
         if found is not None and found.state not in DOWN:
             self._hands.pop(name, None)
             return None
-        if name in self._owed:
-            return None
         if not self.world.stack.services[name].managed or self.desired(name) is Desired.STOPPED:
             return None
         started = found.started_at if found else None
         known = self._hands.get(name)
         if known is None or known[0] != self._life(name):
-            own, record = self.ended[self._life(name)], self.record(name)
-            if found is not None and record.ended_life == found.incarnation:
-                dead_hubs = self.world.own_terms(name, record.attempt.at) if record.attempt else 1
-                own = max(own, dead_hubs)
+            life = self._life(name)
+            own = max(self.ended[life], policy.claims(self.record(name), life))
             how = self.world.who_ended(name, started, own)
             known = self._hands[name] = (self._life(name), how)
         return known[1]
@@ -564,9 +565,15 @@ class Hub:
             self.later(0.002, self._converge)
             return
         before = exempt(self.memory)
-        self._owed = frozenset(self.store.begun)
+        wished = {
+            name: replace(self.record(name), wished_life=self._life(name))
+            for name in self.store.begun
+            if self._state(name) in DOWN
+        }
+        self.memory = replace(self.memory, records={**self.memory.records, **wished})
+        self.store.records |= wished
         if self.store.pause is not None:
-            self._arrived, self._owed = True, frozenset()
+            self._arrived = True
             self.wake()
             return
         turn = self._decide(self._away)
@@ -577,11 +584,11 @@ class Hub:
 
     def _converge_after(self, turn: Turn, before: frozenset[str]) -> None:
         left = before | {name for name, record in self.memory.records.items() if record.held}
-        left -= self._owed
+        left -= self.store.begun
         goal = goals.convergence(self.world.stack, self.store.wishes, (), self.seen, left)
         names = [n for n in goal.run if not self._runs_or_finished(n)]
         self._rest(turn)
-        self._arrived, self._owed = True, frozenset()
+        self._arrived = True
         self.wake()
         if any(self.acting_on(name) for name in names):
             self.later(1.0, self._converge)
@@ -641,6 +648,7 @@ class Hub:
             return False
         wish = Desired.STOPPED if kind == "stop" else Desired.RUNNING
         self.store.wishes |= {n: Wish(wish) for n in names}
+        self.store.begun |= set(names) if kind != "stop" else set()
         self.tell(name, f"{kind} asked for by a person")
         self._wished(kind, names)
         for operation in held:
@@ -665,14 +673,13 @@ class Hub:
         if kind == "restart":
             acts |= dict.fromkeys(followers(self.world.stack, [name]), "restart")
         tasks = [Task(n, acts[n], self._needs(n)) for n in names if self._is_to_do(n, acts[n])]
-        self.store.begun |= {task.name for task in tasks if kind != "stop"}
-        self._launch(kind, tasks, self._done_for_person)
+        self._launch(kind, tasks, lambda op: self._done_for_person(op, names))
 
     def _is_to_do(self, name: str, act: str) -> bool:
         return act != "start" or not self._runs_or_finished(name)
 
-    def _done_for_person(self, operation: Operation) -> None:
-        self.store.begun -= operation.tasks.keys()
+    def _done_for_person(self, operation: Operation, names: Iterable[str]) -> None:
+        self.store.begun -= set(names)
         self.operations.remove(operation)
         for name in operation.tasks:
             self.sign(name)

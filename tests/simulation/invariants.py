@@ -9,7 +9,7 @@ from datetime import datetime
 
 from controller.model.incident import TOUCHES, Incident
 from controller.model.observation import State
-from controller.model.recovery import Record
+from controller.model.recovery import ByHand, Record
 from controller.model.spec import ProbeKind, RecoveryPolicy
 from controller.model.view import Desired, Health
 from controller.recovery import policy, story
@@ -61,6 +61,7 @@ class Invariants(Watch):
             self._tell(name, verdict)
         self._books(what)
         self._restraint(what)
+        self._suspicion(what)
         for incident_id in what.turn.opened:
             self._opened(what, what.turn.memory.incidents.get(incident_id))
         if what.idle and not what.scene.arrival:
@@ -84,6 +85,15 @@ class Invariants(Watch):
         for name, record in memory.records.items():
             known = record.incident is None or record.incident in memory.incidents
             self._demand(known, f"{name} has an incident that is not there")
+
+    def _suspicion(self, what: Decided) -> None:
+        """Nothing is left alone as a person's doing where no person did anything, or where they
+        have asked for it again since. One that is paused is, whatever was asked."""
+        for name, after in what.turn.records.items():
+            before = what.before.records.get(name, Record())
+            if after.held is not None and before.held is None:
+                by_hand = self.world.patients[name].down or after.held.how is ByHand.PAUSED
+                self._demand(bool(by_hand), f"{name}: held for nobody")
 
     def _told(self, incident: Incident) -> None:
         self._demand(incident.opened_at <= incident.detected_at, "detected before it began")
@@ -188,7 +198,8 @@ class Invariants(Watch):
         self._demand(not acted, f"{acted} ordered twice")
         remade = heal(scene, turn.memory, now, _even, _nobody)
         for order in turn.orders:
-            same = remade.memory.records[order.service] == turn.memory.records[order.service]
+            anew, once = (m.memory.records[order.service] for m in (remade, turn))
+            same = replace(anew, claim=once.claim) == once
             self._demand(same, f"{order.service} counted twice")
 
     # Acting

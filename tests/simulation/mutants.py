@@ -95,6 +95,7 @@ _whim = count()
 _rule = policy.rule
 _sane = policy.sane
 _trouble_of = healer.trouble_of
+_by_person = healer._Healer._by_person
 _well = healer._Healer._well
 
 
@@ -118,6 +119,11 @@ def _false_alarm(self: Any, name: str, sight: Sight) -> None:
     if sight.verdict.health is Health.HEALTHY and self._ledger.incident(name) is None:
         why = text("health.never_ready")
         self._ledger.begin(name, sight, Trouble(Kind.HANG, Drive.PROBES, why, self._now))
+
+
+def _grudging(self: Any, name: str, sight: Sight) -> None:
+    _by_person(self, name, sight)
+    self._ledger.remember(name, replace(self._ledger.record(name), wished_life=None))
 
 
 MUTANTS = (
@@ -144,6 +150,16 @@ MUTANTS = (
     Mutant("heals what is only watched", "only watched", (_heeds_not("incident.watch_only"),)),
     Mutant(
         "shows a loop as well", "loop shown as well", ((Treatment, "show_loop", _always(None)),)
+    ),
+    Mutant(
+        "takes the late kill of a dead hub for a person's",
+        "held for nobody",
+        ((policy, "outlived_until", lambda since, _spec: since),),
+    ),
+    Mutant(
+        "remembers a stop when it was asked to start since",
+        "held for nobody",
+        ((healer._Healer, "_by_person", _grudging),),
     ),
     Mutant(
         "does not hear the probes",

@@ -26,7 +26,6 @@ _ERROR = text("probe.http", status=500)
 _REFUSED = text("probe.refused", port=8000)
 _TIMEOUT = text("probe.timeout", seconds=1)
 _DESTROY_LAG_S = 0.05
-_OWN_S = 3.0
 _STABLE_S = 60.0
 
 
@@ -313,12 +312,6 @@ class World:
         if patient.container.started_at == started and len(patient.container.terms) > own:
             return ByHand.STOPPED
         return None
-
-    def own_terms(self, name: str, since: datetime) -> int:
-        """How many requests to end came just after a hub had recorded that it would ask."""
-        found = self.patients[name].container
-        terms = found.terms if found else []
-        return sum(0 <= (at - since).total_seconds() <= _OWN_S for at, _ in terms)
 
     def forget(self) -> None:
         """The engine was restarted: it remembers nobody's requests."""

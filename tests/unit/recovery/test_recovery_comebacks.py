@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from controller.model.incident import Act, Ending
-from controller.model.spec import (
-    HealingLimits,
-)
+from controller.model.recovery import ByHand
+from controller.model.spec import HealingLimits
 from controller.model.text import text
 from controller.model.view import Health, Verdict
+from controller.recovery import policy
 from controller.recovery.healer import exempt
 from controller.recovery.scene import Busy, Memory
+from tests.unit.core.core_builders import service
 from tests.unit.recovery.ward import (
     AWAY,
     ILL,
@@ -123,18 +123,74 @@ def test_a_try_left_behind_takes_nobodys_place() -> None:
     assert ward.turn().orders == (), "what is made again waits for its place too"
 
 
-def test_a_hub_that_meant_to_end_a_life_and_did_not_owns_its_end_no_more() -> None:
+def test_a_request_to_end_a_life_is_the_hubs_own_until_none_can_be_under_way() -> None:
+    ward = Ward((probed("web", grace_s=1.0),))
+    ward.hangs("web")
+    ward.heal()
+    ward.see("web", busy=Busy.HUB)
+    ward.turn()
+    assert policy.claims(ward.record("web"), "web@1") == 1
+    ward.hub_dies()
+    ward.turn(pause=PAUSE)
+    grace_s = ward.specs[0].container.stop_grace_s
+    ward.later(grace_s + 4.9)
+    ward.turn(pause=PAUSE)
+    assert policy.claims(ward.record("web"), "web@1") == 1, "the dead hub's KILL may yet come"
+    ward.later(0.1)
+    assert ward.turn(pause=PAUSE).records["web"].claim is None
+
+
+def test_each_hub_that_set_out_to_end_a_life_counts_and_the_last_may_take_its_word_back() -> None:
     ward = Ward(ONE)
     ward.hangs("web")
     ward.heal()
-    marked = replace(ward.record("web"), ended_life="web@1")
-    ward.memory = replace(ward.memory, records={"web": marked})
-    ward.see("web", busy=Busy.HUB)
-    ward.turn()
-    assert ward.record("web").ended_life == "web@1", "it may be ending it now"
     ward.hub_dies()
+    ward.heal()
+    record = ward.record("web")
+    assert policy.claims(record, "web@1") == 2
+    record = policy.disclaimed(record, "web@1")
+    assert policy.claims(record, "web@1") == 1
+    assert policy.disclaimed(record, "web@1").claim is None
+    assert policy.claims(policy.claimed(record, "web@2"), "web@1") == 0
+
+
+def test_those_that_restart_along_with_it_are_claimed_too_and_a_start_claims_nothing() -> None:
+    ward = Ward((probed("db"), service("web", "db!")))
+    ward.hangs("db")
+    order = ward.heal()
+    assert order.ends == {"db": "db@1", "web": "web@1"}
+    assert all(policy.claims(ward.record(n), life) == 1 for n, life in order.ends.items())
+    ward = Ward(ONE)
+    ward.dies("web")
+    order = ward.heal()
+    assert (order.act, order.ends, ward.record("web").claim) == (Act.START, {}, None)
+
+
+def test_what_a_person_asked_to_run_again_is_not_left_alone_for_their_stop_before_it() -> None:
+    ward = Ward(ONE)
+    ward.dies("web", by_hand=ByHand.STOPPED)
     ward.turn()
-    assert ward.record("web").ended_life == ""
+    assert ward.record("web").held is not None
+    ward.see("web", busy=Busy.PERSON)
+    ward.turn()
+    ward.see("web", busy=Busy.NO)
+    assert ward.heal().act is Act.START, "their start has failed: it is healed"
+    ward.starts("web")
+    ward.turn()
+    ward.dies("web", by_hand=ByHand.STOPPED)
+    assert ward.turn().orders == (), "and left alone once they stop it anew"
+
+
+def test_what_a_person_removed_twice_is_left_alone_twice() -> None:
+    ward = Ward(ONE)
+    ward.vanishes("web", by_hand=ByHand.REMOVED, busy=Busy.PERSON)
+    ward.turn()
+    ward.see("web", busy=Busy.NO)
+    assert ward.heal().act is Act.START
+    ward.starts("web")
+    ward.turn()
+    ward.vanishes("web", by_hand=ByHand.REMOVED)
+    assert ward.turn().orders == ()
 
 
 def test_dead_on_arrival_is_left_to_convergence_and_charged_to_nobody() -> None:
