@@ -215,8 +215,8 @@ class Treatment:
         if not sight.silent:
             grace = max(grace, sight.spec.container.stop_grace_s)
         self.show_loop(name)
-        lives = {n: self._scene.sights[n].life for n in (name, *follow)}
-        ends = {} if act is Act.START else lives
+        ended_too = follow if act is Act.START else (name, *follow)
+        ends = {n: self._scene.sights[n].life for n in ended_too}
         for ended, life in ends.items():
             record = policy.claimed(self._ledger.record(ended), life)
             self._ledger.remember(ended, record)

@@ -26,7 +26,7 @@ _EVERY_S = {
     "person beside the hub": 25 * _MINUTE,
     "hub is paused": 90 * _MINUTE,
 }
-_POINTS = ("before_store", "after_store", "mid_act")
+_POINTS = ("before_store", "after_store", "mid_stop", "mid_act")
 _BESIDE = ("stop", "stop", "rm", "pause", "start", "kill")
 
 

@@ -151,7 +151,7 @@ class Hub:
             self.watch.unsettled(self)
             for name in self.world.stack.services:
                 self.prober.watch(name, None, self.world.stack.services[name].probe)
-            self.later(self.chance.uniform(0.5, 20), self.boot, even_dead=True)
+            self.later(self.chance.choice([0.7, 3.0, 20.0]), self.boot, even_dead=True)
 
     def doomed(self, point: str) -> bool:
         """Whether the hub dies exactly here."""

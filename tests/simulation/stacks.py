@@ -118,7 +118,7 @@ def _nature(chance: Random, spec: ServiceSpec) -> Nature:
     return Nature(
         startup_s=min(chance.choice([0.1, 0.5, 1.0, 4.0]), spec.probe.startup_s / 2),
         work_s=chance.uniform(0.5, 5.0),
-        end_s=chance.uniform(0.05, 0.4),
+        end_s=chance.choice([0.1, 0.2, 0.4, 6.0]),
         coupling={root: kind for root, kind in coupling.items() if kind != "none"},
     )
 

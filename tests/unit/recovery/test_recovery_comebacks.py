@@ -160,10 +160,11 @@ def test_those_that_restart_along_with_it_are_claimed_too_and_a_start_claims_not
     order = ward.heal()
     assert order.ends == {"db": "db@1", "web": "web@1"}
     assert all(policy.claims(ward.record(n), life) == 1 for n, life in order.ends.items())
-    ward = Ward(ONE)
-    ward.dies("web")
+    ward = Ward((probed("db"), service("web", "db!")))
+    ward.dies("db")
     order = ward.heal()
-    assert (order.act, order.ends, ward.record("web").claim) == (Act.START, {}, None)
+    assert (order.act, order.ends) == (Act.START, {"web": "web@1"})
+    assert ward.record("db").claim is None
 
 
 def test_what_a_person_asked_to_run_again_is_not_left_alone_for_their_stop_before_it() -> None:
