@@ -72,6 +72,8 @@ class Rehearsals:
             if view.stage not in FINAL:
                 why = text("rehearsal.hub_died")
                 view = replace(view, stage=Stage.ABORTED, verdict=why, ended_at=clock.now())
+                if view.fault is Fault.STOP:
+                    self._supervisor.stopped_to_rehearse.add(view.service)
                 await self._store.save_rehearsal(view)
             self._recent.appendleft(view)
 

@@ -86,6 +86,8 @@ class Supervisor:
         self._turn = asyncio.Lock()
         self._queue = WakeQueue()
         self.rehearsing: dict[str, str] = {}
+        self.stopped_to_rehearse: set[str] = set()
+        """Services that a dead hub may have stopped for a rehearsal: nobody wants them down."""
         self.on_incident: Callable[[Incident | None, Incident], None] = _nobody
         """Told of every change of an incident, as it was and as it is."""
         world.on_sign = self._queue.wake
@@ -172,8 +174,10 @@ class Supervisor:
         """The hub or the engine came back: tell what was found dead, and return what convergence
         must leave alone. Raises EngineUnreachableError."""
         async with self._turn:
+            owed = goals.asked_for(interrupted) | self.stopped_to_rehearse
+            await self._amend(self._owed(owed), [])
+            self.stopped_to_rehearse.clear()
             before = exempt(self._memory)
-            await self._amend(self._wished(goals.asked_for(interrupted)), [])
             hands = await self._look_who()
             if self._pause is None:
                 await self._keep(self._decide(hands, away))
@@ -190,15 +194,16 @@ class Supervisor:
         arrived = self._arrived_at == self._world.outages and self._world.connected
         return arrived and not self._lifecycle.preempted
 
-    def _wished(self, names: Iterable[str]) -> dict[str, Record]:
-        """The records of what a person had asked to run when the hub went away."""
+    def _owed(self, names: Iterable[str]) -> dict[str, Record]:
+        """The records of what a person was to have running when the hub went away."""
         found = {}
         for name in names:
-            container = self._world.container(name)
-            if container is None or container.state in DOWN:
-                record = self._memory.records.get(name, Record())
+            if name in self._world.stack.managed:
+                container = self._world.container(name)
                 life = container.incarnation if container else ""
-                found[name] = replace(record, wished_life=life)
+                alive = container is not None and container.state not in DOWN
+                record = self._memory.records.get(name, Record())
+                found[name] = policy.owed(record, life, alive=alive)
         return found
 
     # One turn's parts

@@ -123,6 +123,13 @@ def claims(record: Record, life: str) -> int:
     return record.claim.times if record.claim is not None and record.claim.life == life else 0
 
 
+def owed(record: Record, life: str, *, alive: bool) -> Record:
+    """The record where a hub died over what a person had asked of it: whether it did end that life,
+    or is about to, the service is to run."""
+    record = replace(record, held=None)
+    return claimed(record, life) if alive else replace(record, wished_life=life)
+
+
 def outlived(record: Record, spec: ServiceSpec, now: datetime) -> Record:
     """The record of a claimed life that lives on and that nobody is acting on: once no request can
     be under way any more, whoever ends it is somebody else."""

@@ -95,3 +95,22 @@ def test_only_one_at_a_time(hub: HubProcess) -> None:
     assert second.status_code == 409
     assert first["id"] in second.json()["remedy"]
     eventually(lambda: hub.client.get(f"/rehearsals/{first['id']}").json()["ended_at"], 60, "over")
+
+
+def test_a_hub_killed_in_a_rehearsed_stop_does_not_leave_the_service_down(
+    hub: HubProcess, home: Stack, witness: Witness
+) -> None:
+    eventually(lambda: not hub.client.incidents(state="open"), 20, "no incident is open")
+    begun = hub.client.send("/orchestration/services/leaf/rehearse", {"fault": "stop"}).json()
+
+    def down() -> bool:
+        return str(witness.one(home.project, "leaf")["State"]["Status"]) == "exited"
+
+    eventually(down, 20, "the rehearsal stopped it")
+    hub.kill9()
+    hub.start().wait_ready()
+    ended = hub.client.get(f"/rehearsals/{begun['id']}").json()
+    assert ended["stage"] == "aborted"
+    eventually(lambda: not down(), 20, "it is started again")
+    eventually(lambda: not hub.client.incidents(state="open"), 20, "no incident is open")
+    assert hub.client.services()["leaf"]["health"] == "healthy"

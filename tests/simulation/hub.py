@@ -564,14 +564,15 @@ class Hub:
         if self.locked:
             self.later(0.002, self._converge)
             return
-        before = exempt(self.memory)
         wished = {
-            name: replace(self.record(name), wished_life=self._life(name))
+            name: policy.owed(
+                self.record(name), self._life(name), alive=self._state(name) not in DOWN
+            )
             for name in self.store.begun
-            if self._state(name) in DOWN
         }
         self.memory = replace(self.memory, records={**self.memory.records, **wished})
         self.store.records |= wished
+        before = exempt(self.memory)
         if self.store.pause is not None:
             self._arrived = True
             self.wake()

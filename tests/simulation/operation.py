@@ -125,7 +125,7 @@ class Operation:
 
         wait_s = min(needs_s, grace_s)
         self._world.time.after(wait_s, ends)
-        if self.busy is Busy.HUB and self._hub.doomed("mid_stop"):
+        if self._hub.doomed("mid_stop"):
             return
         self._after(wait_s + 0.02, lambda: self._stopped(task), task)
 
