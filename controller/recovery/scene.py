@@ -88,8 +88,8 @@ class Memory:
 @dataclass(frozen=True, slots=True)
 class Order:
     """Act on one container, now. `life` is the incarnation to act on, `state` what it was in when
-    that was decided; `followers` are dependants that asked to restart along with it; `ends` the lives that are asked
-    to end for it, by service."""
+    that was decided; `followers` are dependants that asked to restart along with it; `ends` the
+    lives that are asked to end for it, by service."""
 
     service: str
     act: Act
