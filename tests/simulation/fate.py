@@ -303,7 +303,7 @@ class Fate:
 
     def _do_beside(self, patient: Patient, act: str) -> bool:
         name, found = patient.name, patient.container
-        if found is None or name in self._world.jobs:
+        if found is None or found.state is State.REMOVING or name in self._world.jobs:
             return False
         running = found.state is State.RUNNING
         if act == "start" and not running and patient.config is None and not found.orphaned:
@@ -313,7 +313,7 @@ class Fate:
             self._world.start(name, "person")
             self._world.notify(name)
             return True
-        if act == "rm" and found.state is not State.REMOVING:
+        if act == "rm":
             self._tell(name, "PERSON docker rm -f")
             patient.down, patient.remembered = patient.down or "removed", True
             self._world.remove(name, by_hand=True)

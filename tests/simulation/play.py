@@ -60,6 +60,9 @@ def play(seed: int, hours: float, trace: Callable[[str], None] | None = None) ->
     except (Violation, AssertionError) as violation:
         tell("VIOLATED", str(violation))
         return Played(seed, time.now / 3600, counts, str(violation) or repr(violation))
+    except BaseException as error:
+        error.add_note(f"in the world of seed {seed}")
+        raise
     return Played(seed, time.now / 3600, counts, "")
 
 
