@@ -202,8 +202,7 @@ class Supervisor:
                 container = self._world.container(name)
                 life = container.incarnation if container else ""
                 alive = container is not None and container.state not in DOWN
-                record = self._memory.records.get(name, Record())
-                found[name] = policy.owed(record, life, alive=alive)
+                found[name] = policy.owed(self._record(name), life, alive=alive)
         return found
 
     # One turn's parts
@@ -299,7 +298,7 @@ class Supervisor:
                 said = (failure, detail) if name == order.service else (None, None)
                 changed.append(story.acted(incident, word, now, *said))
         records = self._disowned(order) if word != "unknown" else {}
-        record = records.get(order.service) or self._memory.records.get(order.service, Record())
+        record = records.get(order.service) or self._record(order.service)
         await self._amend({**records, order.service: replace(record, attempt=None)}, changed)
 
     async def _amend(self, records: Mapping[str, Record], incidents: Sequence[Incident]) -> None:
@@ -318,18 +317,13 @@ class Supervisor:
         )
 
     def _disowned(self, order: Order) -> dict[str, Record]:
-        """The records of lives that the order did not end after all: whoever does is somebody
-        else."""
-        records = self._memory.records
-        return {
-            name: policy.disclaimed(records[name], life)
-            for name, life in order.ends.items()
-            if name in records and not self._world.ended[life]
-        }
+        return policy.disowned(self._memory.records, order.ends, self._world.ended)
+
+    def _record(self, service: str) -> Record:
+        return self._memory.records.get(service) or Record()
 
     def _open_of(self, service: str) -> Incident | None:
-        record = self._memory.records.get(service)
-        return self._memory.incidents.get(record.incident) if record and record.incident else None
+        return self._memory.incidents.get(self._record(service).incident or "")
 
     # Who ended it, and what it said last
 
@@ -361,8 +355,8 @@ class Supervisor:
             return await self._ask_who_removed(name)
         if ended.started_at is None:
             return None
-        record = self._memory.records.get(name, Record())
-        own = max(self._world.ended[ended.incarnation], policy.claims(record, ended.incarnation))
+        life = ended.incarnation
+        own = max(self._world.ended[life], policy.claims(self._record(name), life))
         signal = self._world.stack.services[name].container.stop_signal or ""
         project = self._world.stack.project
         asked = await self._pool.asked_to_end(project, name, ended.started_at, signal)

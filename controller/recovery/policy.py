@@ -6,7 +6,7 @@ A calculator in the manner of Nomad's restart tracker: what happened and what ti
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -116,6 +116,18 @@ def disclaimed(record: Record, life: str) -> Record:
     """The record where the newest request was not made, or not heeded, after all."""
     left = claims(record, life) - 1
     return replace(record, claim=Claim(life, left) if left > 0 else None)
+
+
+def disowned(
+    records: Mapping[str, Record], ends: Mapping[str, str], ended: Mapping[str, int]
+) -> dict[str, Record]:
+    """The records of those whose life in `ends` was not ended after all: whoever does that is
+    somebody else. `ended` is how often the hub ended a life."""
+    return {
+        name: disclaimed(records[name], life)
+        for name, life in ends.items()
+        if name in records and not ended.get(life)
+    }
 
 
 def claims(record: Record, life: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -111,7 +112,7 @@ def crash(identifier: str, service: str, ago: timedelta, now: datetime, tries: i
     )  # fmt: skip
 
 
-class HealingFacts:
+class HealingFacts(ABC):
     """What the hub remembers of healing. `told` are all incidents; order does not matter."""
 
     calls: list[str]
@@ -124,11 +125,11 @@ class HealingFacts:
         self.drills: list[Rehearsal] = []
         self.sent: list[dict[str, Any]] = []
 
-    def publish(self, event: str, data: Mapping[str, Any]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def publish(self, event: str, data: Mapping[str, Any]) -> None: ...
 
-    def change(self, name: str, **facts: Any) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def change(self, name: str, **facts: Any) -> None: ...
 
     # -- HubPort
     @property

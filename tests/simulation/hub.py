@@ -394,10 +394,7 @@ class Hub:
     def _carry_out(self, turn: Turn, states: dict[str, State]) -> None:
         for order in turn.orders:
             if not self.connected or not self._begin(order, states[order.service]):
-                changed = self._disowned(order)
-                records = {**self.memory.records, **changed}
-                self.memory = replace(self.memory, records=records)
-                self.store.records |= changed
+                self._know(self._disowned(order))
                 self.wake()
         self._rest(turn)
 
@@ -462,19 +459,19 @@ class Hub:
         changed = {} if operation.unknown else self._disowned(order)
         record = changed.get(order.service) or self.record(order.service)
         changed[order.service] = replace(record, attempt=None)
-        records = {**self.memory.records, **changed}
-        self.memory = replace(self.memory, records=records, incidents=incidents)
-        self.store.records |= changed
+        self._know(changed)
+        self.memory = replace(self.memory, incidents=incidents)
         self.store.incidents |= incidents
         self.tell(order.service, f"its {order.act} is {word}")
         self.wake()
 
     def _disowned(self, order: Order) -> dict[str, Record]:
-        return {
-            name: policy.disclaimed(self.record(name), life)
-            for name, life in order.ends.items()
-            if not self.ended[life]
-        }
+        return policy.disowned(self.memory.records, order.ends, self.ended)
+
+    def _know(self, records: dict[str, Record]) -> None:
+        """Remember and store what became known between two turns."""
+        self.memory = replace(self.memory, records={**self.memory.records, **records})
+        self.store.records |= records
 
     def record(self, name: str) -> Record:
         return self.memory.records.get(name) or Record()
@@ -564,14 +561,13 @@ class Hub:
         if self.locked:
             self.later(0.002, self._converge)
             return
-        wished = {
+        owed = {
             name: policy.owed(
                 self.record(name), self._life(name), alive=self._state(name) not in DOWN
             )
             for name in self.store.begun
         }
-        self.memory = replace(self.memory, records={**self.memory.records, **wished})
-        self.store.records |= wished
+        self._know(owed)
         before = exempt(self.memory)
         if self.store.pause is not None:
             self._arrived = True

@@ -60,6 +60,7 @@ class Guard:
         except Problem as refusal:
             await watch.problem(scope, refusal)
         except Exception:
+            # The border of a request: whatever was not foreseen is logged, and answered as a 500.
             logging.getLogger("heal7").exception("unexpected error", extra={"path": scope["path"]})
             await watch.problem(scope, problem.internal())
 

@@ -142,6 +142,7 @@ class Runner:
         try:
             result = await self._call(action, body, ctx)
         except Exception:
+            # Whatever the action raised, its end is journalled before the error goes on its way.
             # A cancelled attempt stays `running`: whether it took effect is not known.
             if not await self.journal(self._journal.end, action.name, ctx.action_id, None):
                 await self._undo_in_turn(action, ctx.action_id, "undone while it ran")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -53,18 +54,26 @@ class RuleBase(StrictModel):
         """The rule's kind, as requests and findings call it."""
         return self.rule
 
+    @abstractmethod
+    def check(self, records: Sequence[Record]) -> Iterator[Placed]:
+        """The faults of the records, in their order."""
+
+
+class RecordRule(RuleBase):
+    """A rule that looks at each record by itself."""
+
     def check(self, records: Sequence[Record]) -> Iterator[Placed]:
         for index, record in enumerate(records):
             for fault in self.faults(record):
                 yield Placed(index, fault)
 
+    @abstractmethod
     def faults(self, record: Record) -> Iterator[Fault]:
-        """The faults of one record, for rules that look at each record by itself."""
-        raise NotImplementedError
+        """The faults of one record."""
 
 
-class ValueRule(RuleBase):
-    """A rule about one field's value; `wrong` says what is wrong with it, or None."""
+class ValueRule(RecordRule):
+    """A rule about one field's value."""
 
     field: FieldName
 
@@ -73,11 +82,12 @@ class ValueRule(RuleBase):
         if value is not MISSING and (message := self.wrong(value)) is not None:
             yield Fault(self.field, message, value)
 
+    @abstractmethod
     def wrong(self, value: object) -> str | None:
-        raise NotImplementedError
+        """What is wrong with the value, or None."""
 
 
-class Required(RuleBase):
+class Required(RecordRule):
     """Every field is there, not null and not blank."""
 
     rule: Literal["required"]
@@ -185,7 +195,7 @@ class Time(ValueRule):
         return None if ok else "is no time of day (HH:MM, 00:00 to 23:59)"
 
 
-class Pair(RuleBase):
+class Pair(RecordRule):
     """Two fields belong together: `other` is what `pairs` gives for `field`.
 
     A value that `pairs` does not know is left to `one_of` or `complete`.
@@ -284,7 +294,7 @@ class SchemaRule(RuleBase):
                 yield Placed(index, fault)
 
 
-class SajuRule(RuleBase):
+class SajuRule(RecordRule):
     """A four-pillars chart agrees with itself, and with the instant it echoes."""
 
     rule: Literal["saju"]
