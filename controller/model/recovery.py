@@ -44,14 +44,24 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """The hub set out to ask for the end of a life: not before `since`, and not after `until`,
+    which is None as long as it may yet ask."""
+
+    since: datetime
+    until: datetime | None = None
+
+    def covers(self, at: datetime) -> bool:
+        """Whether a request that the engine saw then may be this one."""
+        return self.since <= at and (self.until is None or at <= self.until)
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
-    """The hub set out to end this life so many times, so as many requests to end it are its own.
-    `outlived_at` is when it was first seen to live on with no request of this hub under way: one of
-    a hub that died may still be."""
+    """Each time the hub, or one before it, set out to end this life, oldest first."""
 
     life: str
-    times: int = 1
-    outlived_at: datetime | None = None
+    askings: tuple[Asking, ...]
 
 
 @dataclass(frozen=True, slots=True)

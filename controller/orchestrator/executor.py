@@ -28,12 +28,14 @@ from controller.errors import (
 )
 from controller.health.verdict import exit_sentence
 from controller.model.observation import ContainerObs, State
+from controller.model.recovery import Claim
 from controller.model.spec import ContainerSpec, Mount, StackSpec
 from controller.model.text import Text, text
 from controller.model.view import Health, Verdict
 from controller.orchestrator.outcome import Outcome, Status, passes
 from controller.orchestrator.plan import Op, Plan, PlannedOp, Tolerance
 from controller.orchestrator.world import Activity, World
+from controller.recovery import policy
 
 _ADOPT_TIMEOUT_S = 10.0
 _LOG_LINES = 20
@@ -52,10 +54,12 @@ class Failure(Exception):  # noqa: N818 - an outcome on its way up, not an error
 @dataclass(frozen=True, slots=True)
 class Care:
     """For healing, which nobody asked for: a process that hangs gets less grace to end
-    (`graces_s`, by service), and nothing is started again that somebody else has stopped meanwhile.
+    (`graces_s`, by service), and nothing is started again that somebody else has stopped meanwhile:
+    `claims` are the lives that healing itself ends for it, by service.
     """
 
     graces_s: Mapping[str, float]
+    claims: Mapping[str, Claim]
 
 
 class Execution:
@@ -207,7 +211,13 @@ class Execution:
         signal = self._stack.services[service].container.stop_signal or ""
         project = self._stack.project
         asked = await self._pool.asked_to_end(project, service, ended.started_at, signal)
-        if by_hand(asked, ended.id, self._world.ended[ended.incarnation]) is not None:
+        own = policy.own_requests(
+            self._care.claims.get(service),
+            ended.incarnation,
+            self._world.ended,
+            asked.of(ended.id).term_times,
+        )
+        if by_hand(asked, ended.id, own) is not None:
             raise Failure(text("fail.stopped_meanwhile"))
 
     def _container_id(self, op: PlannedOp) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from controller.model.graph import followers, with_dependencies
 from controller.model.incident import Act
@@ -67,11 +68,9 @@ def convergence(
     exempt: frozenset[str] = frozenset(),
 ) -> Goal:
     """What a hub that comes back still owes: what should run and does not, restarts and stops
-    that were begun. Whatever runs as wished is left alone, and `exempt` to healing, except where
-    a person had begun something."""
+    that were begun. Whatever runs as wished is left alone, and `exempt` to healing."""
     begun = {name: op.kind for op in interrupted for name in op.targets}
-    left = exempt - asked_for(interrupted)
-    declared = {n: w for n, w in wishes.items() if n in stack.services and n not in left}
+    declared = {n: w for n, w in wishes.items() if n in stack.services and n not in exempt}
     run = [
         name
         for name, wish in declared.items()
@@ -85,16 +84,17 @@ def convergence(
     ]
     # What a person stopped stays stopped, even where something that runs would need it.
     stopped = {name for name, wish in wishes.items() if wish.state is Desired.STOPPED}
-    ordered = tuple(n for n in with_dependencies(stack, run) if n not in stopped | left)
+    ordered = tuple(n for n in with_dependencies(stack, run) if n not in stopped | exempt)
     causes = dict.fromkeys(ordered, text("cause.converge"))
     causes |= dict.fromkeys(stop, text("cause.finish"))
     restart = {n: w.restart_of for n, w in declared.items() if w.restart_of and n in ordered}
     return Goal(ordered, tuple(stop), restart, frozenset(begun) & frozenset(run), causes=causes)
 
 
-def asked_for(interrupted: Iterable[OperationView]) -> frozenset[str]:
-    """Services for which a person's request was under way."""
-    return frozenset(n for op in interrupted if not op.kind.by_hub for n in op.targets)
+def asked_for(interrupted: Iterable[OperationView]) -> dict[str, datetime]:
+    """Services for which a person's request was under way, each with when it was made."""
+    people = [op for op in interrupted if not op.kind.by_hub]
+    return {name: op.requested_at for op in people for name in op.targets}
 
 
 def healed(order: Order, containers: Containers) -> Goal:

@@ -168,7 +168,7 @@ class Lifecycle:
         except BaseException:
             self._release(live)
             raise
-        self._launch(live, plan, Care({order.service: order.grace_s}))
+        self._launch(live, plan, Care({order.service: order.grace_s}, order.claims))
         return live.view
 
     def _knows(self, service: str) -> bool:

@@ -73,7 +73,7 @@ class Rehearsals:
                 why = text("rehearsal.hub_died")
                 view = replace(view, stage=Stage.ABORTED, verdict=why, ended_at=clock.now())
                 if view.fault is Fault.STOP:
-                    self._supervisor.stopped_to_rehearse.add(view.service)
+                    self._supervisor.stopped_to_rehearse[view.service] = view.requested_at
                 await self._store.save_rehearsal(view)
             self._recent.appendleft(view)
 

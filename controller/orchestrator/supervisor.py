@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from controller import clock
 from controller.engine.intent import by_hand
@@ -86,8 +86,10 @@ class Supervisor:
         self._turn = asyncio.Lock()
         self._queue = WakeQueue()
         self.rehearsing: dict[str, str] = {}
-        self.stopped_to_rehearse: set[str] = set()
-        """Services that a dead hub may have stopped for a rehearsal: nobody wants them down."""
+        self._made_good: set[str] = set()
+        self.stopped_to_rehearse: dict[str, datetime] = {}
+        """Services that a dead hub may have stopped for a rehearsal, each with when that was asked
+        for: nobody wants them down."""
         self.on_incident: Callable[[Incident | None, Incident], None] = _nobody
         """Told of every change of an incident, as it was and as it is."""
         world.on_sign = self._queue.wake
@@ -174,10 +176,9 @@ class Supervisor:
         """The hub or the engine came back: tell what was found dead, and return what convergence
         must leave alone. Raises EngineUnreachableError."""
         async with self._turn:
-            owed = goals.asked_for(interrupted) | self.stopped_to_rehearse
-            await self._amend(self._owed(owed), [])
-            self.stopped_to_rehearse.clear()
-            before = exempt(self._memory)
+            asked = goals.asked_for(interrupted)
+            await self._amend(self._owed(asked | self.stopped_to_rehearse), [])
+            before = exempt(self._memory) - asked.keys()
             hands = await self._look_who()
             if self._pause is None:
                 await self._keep(self._decide(hands, away))
@@ -194,15 +195,16 @@ class Supervisor:
         arrived = self._arrived_at == self._world.outages and self._world.connected
         return arrived and not self._lifecycle.preempted
 
-    def _owed(self, names: Iterable[str]) -> dict[str, Record]:
-        """The records of what a person was to have running when the hub went away."""
+    def _owed(self, asked: Mapping[str, datetime]) -> dict[str, Record]:
+        """The records of what a person was to have running when the hub went away, each made good
+        once: what people do beside this hub afterwards stands."""
         found = {}
-        for name in names:
-            if name in self._world.stack.managed:
-                container = self._world.container(name)
-                life = container.incarnation if container else ""
-                alive = container is not None and container.state not in DOWN
-                found[name] = policy.owed(self._record(name), life, alive=alive)
+        for name in (asked.keys() & self._world.stack.managed) - self._made_good:
+            container = self._world.container(name)
+            life = container.incarnation if container else ""
+            alive = container is not None and container.state not in DOWN
+            found[name] = policy.owed(self._record(name), life, asked[name], alive=alive)
+        self._made_good |= found.keys()
         return found
 
     # One turn's parts
@@ -317,7 +319,7 @@ class Supervisor:
         )
 
     def _disowned(self, order: Order) -> dict[str, Record]:
-        return policy.disowned(self._memory.records, order.ends, self._world.ended)
+        return policy.disowned(self._memory.records, order.claims, self._world.ended)
 
     def _record(self, service: str) -> Record:
         return self._memory.records.get(service) or Record()
@@ -355,11 +357,12 @@ class Supervisor:
             return await self._ask_who_removed(name)
         if ended.started_at is None:
             return None
-        life = ended.incarnation
-        own = max(self._world.ended[life], policy.claims(self._record(name), life))
         signal = self._world.stack.services[name].container.stop_signal or ""
         project = self._world.stack.project
         asked = await self._pool.asked_to_end(project, name, ended.started_at, signal)
+        requests = asked.of(ended.id).term_times
+        claim, life = self._record(name).claim, ended.incarnation
+        own = policy.own_requests(claim, life, self._world.ended, requests)
         return by_hand(asked, ended.id, own)
 
     async def _ask_who_removed(self, name: str) -> ByHand | None:

@@ -75,11 +75,12 @@ class _Healer:
 
     def service(self, name: str, sight: Sight) -> None:
         record = policy.sane(self._ledger.record(name), self._now)
-        if sight.state not in DOWN:
+        if sight.state not in DOWN or sight.life != record.wished_life:
             record = replace(record, wished_life=None)
+        untouched = sight.busy is Busy.NO and name not in self._treatment.following
+        if untouched and sight.state not in DOWN:
+            record = policy.outlived(record, sight.life, self._now)
         self._ledger.remember(name, record)
-        if sight.busy is Busy.NO and sight.state not in DOWN and policy.claims(record, sight.life):
-            self._outlive(name, sight)
         if sight.desired is Desired.STOPPED:
             self._rest(name)
         elif sight.busy is Busy.PERSON:
@@ -97,14 +98,6 @@ class _Healer:
             self._sick(name, sight, trouble)
         else:
             self._neither(name, sight)
-
-    def _outlive(self, name: str, sight: Sight) -> None:
-        """It was to be ended and lives on, so far."""
-        record = policy.outlived(self._ledger.record(name), sight.spec, self._now)
-        self._ledger.remember(name, record)
-        if record.claim is not None and record.claim.outlived_at is not None:
-            until = policy.outlived_until(record.claim.outlived_at, sight.spec)
-            self._treatment.due.append(until)
 
     def _rest(self, name: str) -> None:
         """A person wants it stopped: whatever was going on is over."""

@@ -6,12 +6,12 @@ A calculator in the manner of Nomad's restart tracker: what happened and what ti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from controller.model.recovery import Claim, Record
-from controller.model.spec import RecoverySpec, ServiceSpec
+from controller.model.recovery import Asking, Claim, Record
+from controller.model.spec import RecoverySpec
 from controller.model.text import Text, text
 
 Jitter = Callable[[float, float], float]
@@ -21,7 +21,7 @@ _JITTER = 0.25
 _MEND_FIRST_S = 10.0
 _SETTLE_MAX_S = 60.0
 _MINUTE_S = 60.0
-_REQUEST_S = 5.0
+_REQUEST_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,56 +107,70 @@ def rested(record: Record, spec: RecoverySpec, trouble_since: datetime) -> Recor
     return replace(record, well_since=None)
 
 
-def claimed(record: Record, life: str) -> Record:
+def claimed(record: Record, life: str, since: datetime) -> Record:
     """The record of a hub that is about to ask for the end of that life."""
-    return replace(record, claim=Claim(life, claims(record, life) + 1))
+    return replace(record, claim=Claim(life, (*_askings(record, life), Asking(since))))
 
 
 def disclaimed(record: Record, life: str) -> Record:
     """The record where the newest request was not made, or not heeded, after all."""
-    left = claims(record, life) - 1
-    return replace(record, claim=Claim(life, left) if left > 0 else None)
+    left = _askings(record, life)[:-1]
+    return replace(record, claim=Claim(life, left) if left else None)
 
 
 def disowned(
-    records: Mapping[str, Record], ends: Mapping[str, str], ended: Mapping[str, int]
+    records: Mapping[str, Record], claims: Mapping[str, Claim], ended: Mapping[str, int]
 ) -> dict[str, Record]:
-    """The records of those whose life in `ends` was not ended after all: whoever does that is
+    """The records of those whose claimed life was not ended after all: whoever does that is
     somebody else. `ended` is how often the hub ended a life."""
     return {
-        name: disclaimed(records[name], life)
-        for name, life in ends.items()
-        if name in records and not ended.get(life)
+        name: disclaimed(records[name], claim.life)
+        for name, claim in claims.items()
+        if name in records and not ended.get(claim.life)
     }
 
 
-def claims(record: Record, life: str) -> int:
-    """How many requests to end that life are the hub's own, or those of hubs before it."""
-    return record.claim.times if record.claim is not None and record.claim.life == life else 0
+def outlived(record: Record, life: str, now: datetime) -> Record:
+    """The record of a life that nobody is acting on and that lives on: a request to end it that
+    comes later is somebody else's. One of a hub that died may still be on its way to the engine."""
+    askings = _askings(record, life)
+    if all(asking.until for asking in askings):
+        return record
+    closed = tuple(
+        asking if asking.until else replace(asking, until=_arrived_by(asking, now))
+        for asking in askings
+    )
+    return replace(record, claim=Claim(life, closed))
 
 
-def owed(record: Record, life: str, *, alive: bool) -> Record:
-    """The record where a hub died over what a person had asked of it: whether it did end that life,
-    or is about to, the service is to run."""
-    record = replace(record, held=None)
-    return claimed(record, life) if alive else replace(record, wished_life=life)
+def _arrived_by(asking: Asking, now: datetime) -> datetime:
+    return max(asking.since, now) + timedelta(seconds=_REQUEST_S)
 
 
-def outlived(record: Record, spec: ServiceSpec, now: datetime) -> Record:
-    """The record of a claimed life that lives on and that nobody is acting on: once no request can
-    be under way any more, whoever ends it is somebody else."""
+def own_requests(
+    claim: Claim | None, life: str, ended: Mapping[str, int], requests: Iterable[datetime]
+) -> int:
+    """How many of the `requests` to end that life were the hub's own, or those of hubs before it:
+    what it `ended` itself it knows, what they may have asked for they claimed."""
+    left, found = sorted(requests), 0
+    for asking in claim.askings if claim is not None and claim.life == life else ():
+        mine = next((at for at in left if asking.covers(at)), None)
+        if mine is not None:
+            left.remove(mine)
+            found += 1
+    return max(ended.get(life, 0), found)
+
+
+def _askings(record: Record, life: str) -> tuple[Asking, ...]:
     claim = record.claim
-    assert claim is not None
-    since = claim.outlived_at
-    if since is None or since > now:
-        return replace(record, claim=replace(claim, outlived_at=now))
-    return replace(record, claim=None) if now >= outlived_until(since, spec) else record
+    return claim.askings if claim is not None and claim.life == life else ()
 
 
-def outlived_until(since: datetime, spec: ServiceSpec) -> datetime:
-    """Until when a request that was made before `since` may still end it: it has its grace."""
-    grace_s = max(spec.recovery.grace_s, spec.container.stop_grace_s)
-    return since + timedelta(seconds=grace_s + _REQUEST_S)
+def owed(record: Record, life: str, since: datetime, *, alive: bool) -> Record:
+    """The record where a hub died over what a person had asked of it at `since`: whether it did end
+    that life, or is about to, the service is to run."""
+    record = replace(record, held=None)
+    return claimed(record, life, since) if alive else replace(record, wished_life=life)
 
 
 def afresh(record: Record) -> Record:

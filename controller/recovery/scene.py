@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from controller.model.incident import Act, Evidence, Incident
 from controller.model.observation import State
-from controller.model.recovery import ByHand, Healing, Pause, Record
+from controller.model.recovery import ByHand, Claim, Healing, Pause, Record
 from controller.model.spec import ServiceSpec, StackSpec
 from controller.model.text import Text
 from controller.model.view import Desired, Verdict
@@ -88,7 +88,7 @@ class Memory:
 @dataclass(frozen=True, slots=True)
 class Order:
     """Act on one container, now. `life` is the incarnation to act on, `state` what it was in when
-    that was decided; `followers` are dependants that asked to restart along with it; `ends` the
+    that was decided; `followers` are dependants that asked to restart along with it; `claims` the
     lives that are asked to end for it, by service."""
 
     service: str
@@ -99,7 +99,7 @@ class Order:
     grace_s: float
     incident: str
     followers: tuple[str, ...] = ()
-    ends: Mapping[str, str] = field(default_factory=dict)
+    claims: Mapping[str, Claim] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from controller.model.graph import followers
 from controller.model.incident import Act, Ending, Incident
 from controller.model.observation import State
-from controller.model.recovery import Attempt, Record
+from controller.model.recovery import Attempt, Claim, Record
 from controller.model.spec import HealthCheck, ProbeKind, RecoveryPolicy
 from controller.model.text import Text, text
 from controller.model.view import Desired, Health
@@ -216,13 +216,17 @@ class Treatment:
             grace = max(grace, sight.spec.container.stop_grace_s)
         self.show_loop(name)
         ended_too = follow if act is Act.START else (name, *follow)
-        ends = {n: self._scene.sights[n].life for n in ended_too}
-        for ended, life in ends.items():
-            record = policy.claimed(self._ledger.record(ended), life)
-            self._ledger.remember(ended, record)
+        claims = {n: self._claim(n) for n in ended_too}
         self.orders.append(
-            Order(name, act, sight.life, sight.state, cause, grace, incident.id, follow, ends)
+            Order(name, act, sight.life, sight.state, cause, grace, incident.id, follow, claims)
         )
+
+    def _claim(self, name: str) -> Claim:
+        life = self._scene.sights[name].life
+        claim = policy.claimed(self._ledger.record(name), life, self._now).claim
+        assert claim is not None
+        self._ledger.remember(name, replace(self._ledger.record(name), claim=claim))
+        return claim
 
     def _follows(self, name: str) -> bool:
         sight = self._scene.sights.get(name)

@@ -7,7 +7,7 @@ the hub is killed, which may happen between any two steps.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random  # noqa: TID251 - seeded, so that a seed replays
@@ -17,7 +17,7 @@ from controller.health.verdict import conclude, judge
 from controller.model.graph import followers, with_dependencies
 from controller.model.incident import Act, Evidence, Incident
 from controller.model.observation import ContainerObs, State
-from controller.model.recovery import ByHand, Healing, Pause, Record
+from controller.model.recovery import ByHand, Claim, Healing, Pause, Record
 from controller.model.spec import Condition
 from controller.model.text import Text, text
 from controller.model.view import Desired, Health, Verdict, Wish
@@ -46,8 +46,8 @@ class Store:
     records: dict[str, Record] = field(default_factory=dict)
     incidents: dict[str, Incident] = field(default_factory=dict)
     pause: Pause | None = None
-    begun: set[str] = field(default_factory=set)
-    """Services of a person's requests that are under way."""
+    begun: dict[str, datetime] = field(default_factory=dict)
+    """Services of a person's requests that are under way, each with when that was made."""
 
     def memory(self) -> Memory:
         open_ones = {i.id: i for i in self.incidents.values() if i.is_open}
@@ -123,6 +123,8 @@ class Hub:
         self._converged = False
         self._arrived = False
         self._preempted = False
+        self._interrupted: dict[str, datetime] = {}
+        self._made_good: set[str] = set()
         self._away = _HUB_AWAY
         self._woken = True
         self._look_again_at: datetime | None = None
@@ -140,7 +142,7 @@ class Hub:
         self._forget()
         self.alive, self.ill = True, False
         self.boot_number += 1
-        self.memory = self.store.memory()
+        self.memory, self._interrupted = self.store.memory(), dict(self.store.begun)
         self.tell("hub", "boots")
         self.reconnect()
 
@@ -424,7 +426,7 @@ class Hub:
         tasks += [Task(name, "restart", (order.service,)) for name in order.followers]
         self.watch.ordered(self, order)
         self.tell(order.service, f"{order.act} ({order.cause.key})")
-        self._launch("heal", tasks, lambda op: self._healed(order, op), order.grace_s)
+        self._launch("heal", tasks, lambda op: self._healed(order, op), order.grace_s, order.claims)
         return True
 
     def _roots_are_well(self, order: Order) -> bool:
@@ -466,7 +468,7 @@ class Hub:
         self.wake()
 
     def _disowned(self, order: Order) -> dict[str, Record]:
-        return policy.disowned(self.memory.records, order.ends, self.ended)
+        return policy.disowned(self.memory.records, order.claims, self.ended)
 
     def _know(self, records: dict[str, Record]) -> None:
         """Remember and store what became known between two turns."""
@@ -531,10 +533,11 @@ class Hub:
         started = found.started_at if found else None
         known = self._hands.get(name)
         if known is None or known[0] != self._life(name):
-            life = self._life(name)
-            own = max(self.ended[life], policy.claims(self.record(name), life))
-            how = self.world.who_ended(name, started, own)
-            known = self._hands[name] = (self._life(name), how)
+            life, claim = self._life(name), self.record(name).claim
+            how = self.world.who_ended(
+                name, started, lambda times: policy.own_requests(claim, life, self.ended, times)
+            )
+            known = self._hands[name] = (life, how)
         return known[1]
 
     # Convergence and people
@@ -548,8 +551,9 @@ class Hub:
         tasks: list[Task],
         on_end: Callable[[Operation], None],
         grace_s: float | None = None,
+        claims: Mapping[str, Claim] | None = None,
     ) -> None:
-        operation = Operation(self, kind, tasks, on_end, grace_s)
+        operation = Operation(self, kind, tasks, on_end, grace_s, claims)
         self.operations.append(operation)
         for name in operation.tasks:
             self.sign(name)
@@ -563,12 +567,14 @@ class Hub:
             return
         owed = {
             name: policy.owed(
-                self.record(name), self._life(name), alive=self._state(name) not in DOWN
+                self.record(name), self._life(name), since, alive=self._state(name) not in DOWN
             )
-            for name in self.store.begun
+            for name, since in self._interrupted.items()
+            if name not in self._made_good
         }
         self._know(owed)
-        before = exempt(self.memory)
+        self._made_good |= owed.keys()
+        before = exempt(self.memory) - self._interrupted.keys()
         if self.store.pause is not None:
             self._arrived = True
             self.wake()
@@ -581,7 +587,6 @@ class Hub:
 
     def _converge_after(self, turn: Turn, before: frozenset[str]) -> None:
         left = before | {name for name, record in self.memory.records.items() if record.held}
-        left -= self.store.begun
         goal = goals.convergence(self.world.stack, self.store.wishes, (), self.seen, left)
         names = [n for n in goal.run if not self._runs_or_finished(n)]
         self._rest(turn)
@@ -591,7 +596,10 @@ class Hub:
             self.later(1.0, self._converge)
             return
         self._converged, self._preempted, self._away = True, False, _ENGINE_AWAY
-        self.store.begun.clear()
+        for name, since in self._interrupted.items():
+            if self.store.begun.get(name) == since:
+                del self.store.begun[name]
+        self._interrupted = {}
         if names:
             self.tell("hub", f"converges {' '.join(names)}")
             self.watch.converging(self, names)
@@ -645,7 +653,8 @@ class Hub:
             return False
         wish = Desired.STOPPED if kind == "stop" else Desired.RUNNING
         self.store.wishes |= {n: Wish(wish) for n in names}
-        self.store.begun |= set(names) if kind != "stop" else set()
+        if kind != "stop":
+            self.store.begun |= dict.fromkeys(names, self.world.time.wall())
         self.tell(name, f"{kind} asked for by a person")
         self._wished(kind, names)
         for operation in held:
@@ -676,7 +685,8 @@ class Hub:
         return act != "start" or not self._runs_or_finished(name)
 
     def _done_for_person(self, operation: Operation, names: Iterable[str]) -> None:
-        self.store.begun -= set(names)
+        for name in names:
+            self.store.begun.pop(name, None)
         self.operations.remove(operation)
         for name in operation.tasks:
             self.sign(name)

@@ -88,11 +88,15 @@ class Invariants(Watch):
 
     def _suspicion(self, what: Decided) -> None:
         """Nothing is left alone as a person's doing where no person did anything, or where they
-        have asked for it again since. One that is paused is, whatever was asked."""
+        have asked for it again since; unless what they did then ended it only after that. One that
+        is paused is, whatever was asked."""
         for name, after in what.turn.records.items():
             before = what.before.records.get(name, Record())
             if after.held is not None and before.held is None:
-                by_hand = self.world.patients[name].down or after.held.how is ByHand.PAUSED
+                patient = self.world.patients[name]
+                terms = patient.container.terms if patient.container else ()
+                by_hand = patient.down or after.held.how is ByHand.PAUSED
+                by_hand = by_hand or any(who == "person" for _, who in terms)
                 self._demand(bool(by_hand), f"{name}: held for nobody")
 
     def _told(self, incident: Incident) -> None:
@@ -317,7 +321,8 @@ class Invariants(Watch):
         self._demand(record.attempt is None or busy, f"{name}: a try was left behind")
         if shown.health is Health.HEALTHY:
             blind = patient.spec.probe.kind is ProbeKind.NONE
-            self._demand(patient.serving or blind, f"{name} is shown as well and is not")
+            fresh = self._time.now - patient.out_since < self._bound(patient)
+            self._demand(patient.serving or blind or fresh, f"{name} is shown as well and is not")
             self._demand(record.incident is None, f"{name} is well and its incident open")
             return
         left = (
@@ -337,7 +342,8 @@ class Invariants(Watch):
         trying = (
             mended or rootless or patient.loop is not None or patient.config is not None or corrupt
         )
-        pending = record.next_at is not None or busy or record.well_since is not None
+        fresh = self._time.now - patient.idle_s < _PASS_S + _SLACK_S
+        pending = record.next_at is not None or busy or record.well_since is not None or fresh
         self._demand(bool(left or (trying and pending)), f"{name} is left {shown}: {record}")
         outcome = "given up" if record.gave_up_at else "held" if record.held else "other"
         self.counts[f"left {outcome}"] += 1

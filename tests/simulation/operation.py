@@ -6,12 +6,15 @@ end of the hub, after which nothing of it goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from controller.model.observation import State
+from controller.model.recovery import Claim
+from controller.model.text import text
 from controller.model.view import Desired, Health, Verdict
+from controller.recovery import policy
 from controller.recovery.scene import Busy
 from tests.simulation.world import EngineAway, Refused
 
@@ -47,6 +50,7 @@ class Operation:
         tasks: Iterable[Task],
         on_end: Callable[[Operation], None],
         grace_s: float | None = None,
+        claims: Mapping[str, Claim] | None = None,
     ):
         self.kind = kind
         self.tasks = {task.name: task for task in tasks}
@@ -57,6 +61,7 @@ class Operation:
         self._boot = hub.boot_number
         self._on_end = on_end
         self._grace_s = grace_s
+        self._claims = claims or {}
         self._ended = False
 
     @property
@@ -97,6 +102,8 @@ class Operation:
             if task.act == "replace":
                 self._refuse_early(task)
             self._stop(task)
+        elif task.act == "restart" and self.kind == "heal":
+            raise Refused(text("fail.stopped_meanwhile"))
         elif task.act == "replace":
             self._make(task)
         else:
@@ -113,7 +120,7 @@ class Operation:
         found = patient.container
         assert found is not None
         grace_s = self._grace_s if self._grace_s is not None else 10.0
-        needs_s = self._world.ask_to_end(task.name, "hub" if self.busy is Busy.HUB else "person")
+        needs_s = self._world.ask_to_end(task.name, "hub")
         self._hub.ended[self._world.life(task.name)] += 1
         killed = needs_s > grace_s
         # The engine goes on with what it was asked, whatever becomes of the hub.
@@ -135,10 +142,26 @@ class Operation:
             self._done(task)
         elif self.cancelled:
             self._fail(task)
-        elif task.act == "replace":
-            self._make(task)
         else:
-            self._start(task)
+            self._only_ours(task)
+            if task.act == "replace":
+                self._make(task)
+            else:
+                self._start(task)
+
+    def _only_ours(self, task: Task) -> None:
+        """What healing has ended and somebody else, too, asked to end stays down."""
+        found = self._world.observe(task.name)
+        if self.kind != "heal" or found is None:
+            return
+        claim, ended, life = self._claims.get(task.name), self._hub.ended, found.incarnation
+        how = self._world.who_ended(
+            task.name,
+            found.started_at,
+            lambda requests: policy.own_requests(claim, life, ended, requests),
+        )
+        if how is not None:
+            raise Refused(text("fail.stopped_meanwhile"))
 
     def _make(self, task: Task) -> None:
         self._world.create(task.name)

@@ -303,13 +303,17 @@ class World:
             self._changed(patient)
             self.notify(name)
 
-    def who_ended(self, name: str, started: datetime | None, own: int) -> ByHand | None:
-        """What the engine remembers of the end of the life begun at `started`."""
+    def who_ended(
+        self, name: str, started: datetime | None, own: Callable[[list[datetime]], int]
+    ) -> ByHand | None:
+        """What the engine remembers of the end of the life begun at `started`; `own` answers how
+        many of the requests to end it were the hub's."""
         self._reach()
         patient = self.patients[name]
         if patient.container is None:
             return ByHand.REMOVED if patient.destroyed_by_hand else None
-        if patient.container.started_at == started and len(patient.container.terms) > own:
+        requests = [at for at, _ in patient.container.terms]
+        if patient.container.started_at == started and len(requests) > own(requests):
             return ByHand.STOPPED
         return None
 

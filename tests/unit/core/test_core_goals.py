@@ -146,6 +146,19 @@ def test_only_what_was_asked_for_is_replaced_where_it_changed() -> None:
     assert goal.replace_drifted == {"api"}
 
 
+def test_what_is_left_to_healing_is_neither_started_nor_stopped_nor_started_for_another() -> None:
+    wishes, left = {"web": RUN, "db": RUN, "api": RUN}, frozenset({"db"})
+    goal = goals.convergence(CHAIN, wishes, [begun(START, "db")], {}, left)
+    assert goal.run == ("api", "web")
+    goal = goals.convergence(CHAIN, {"db": HALT}, [begun(STOP, "db")], seen(db=State.RUNNING), left)
+    assert goal.stop == ()
+
+
+def test_what_people_had_asked_for_when_the_hub_died_is_known_with_its_moment() -> None:
+    started, healed = begun(START, "db"), begun(OperationKind.HEAL, "api")
+    assert goals.asked_for([started, healed]) == {"db": started.requested_at}
+
+
 def test_wishes_for_services_that_are_gone_are_ignored() -> None:
     assert owed(CHAIN, {}, elsewhere=RUN).run == ()
 

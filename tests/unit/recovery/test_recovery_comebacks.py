@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from controller.model.incident import Act, Ending
-from controller.model.recovery import ByHand
+from controller.model.observation import State
+from controller.model.recovery import Asking, ByHand, Claim, Record
 from controller.model.spec import HealingLimits
 from controller.model.text import text
 from controller.model.view import Health, Verdict
 from controller.recovery import policy
 from controller.recovery.healer import exempt
 from controller.recovery.scene import Busy, Memory
-from tests.unit.core.core_builders import service
+from tests.unit.core.core_builders import NOW, service
 from tests.unit.recovery.ward import (
     AWAY,
     ILL,
@@ -123,21 +124,59 @@ def test_a_try_left_behind_takes_nobodys_place() -> None:
     assert ward.turn().orders == (), "what is made again waits for its place too"
 
 
-def test_a_request_to_end_a_life_is_the_hubs_own_until_none_can_be_under_way() -> None:
-    ward = Ward((probed("web", grace_s=1.0),))
+def at(second: float) -> datetime:
+    return NOW + timedelta(seconds=second)
+
+
+@pytest.mark.parametrize(
+    ("requests", "own"),
+    [
+        ([], 0),
+        ([-0.1], 0),
+        ([0.0], 1),
+        ([3.0], 1),
+        ([3.1], 0),
+        ([0.1, 2.0], 1),
+        ([0.1, 4.0], 1),
+        ([-1.0, 0.1, 4.0, 9.5, 99.0], 2),
+        ([9.0, 99.0], 1),
+    ],
+)
+def test_only_as_many_requests_are_a_hubs_own_as_it_set_out_to_make_and_only_then(
+    requests: list[float], own: int
+) -> None:
+    """One was set out between 0 and 3 s by a hub that died, one since 9 s by this one."""
+    claim = Claim("web@1", (Asking(at(0), at(3)), Asking(at(9))))
+    times = [at(second) for second in requests]
+    assert policy.own_requests(claim, "web@1", {}, times) == own
+    assert policy.own_requests(claim, "web@2", {}, times) == 0, "another life"
+    assert policy.own_requests(None, "web@1", {"web@1": 2}, times) == 2, "what it ended it knows"
+
+
+def test_a_hub_that_finds_a_claimed_life_going_on_takes_later_requests_for_somebody_elses() -> None:
+    ward = Ward(ONE)
     ward.hangs("web")
     ward.heal()
     ward.see("web", busy=Busy.HUB)
     ward.turn()
-    assert policy.claims(ward.record("web"), "web@1") == 1
+    assert ward.record("web").claim == Claim("web@1", (Asking(NOW),)), "it may yet ask"
     ward.hub_dies()
+    ward.later(7)
     ward.turn(pause=PAUSE)
-    grace_s = ward.specs[0].container.stop_grace_s
-    ward.later(grace_s + 4.9)
+    expected = Claim("web@1", (Asking(NOW, at(8)),))
+    assert ward.record("web").claim == expected
+    ward.later(60)
     ward.turn(pause=PAUSE)
-    assert policy.claims(ward.record("web"), "web@1") == 1, "the dead hub's KILL may yet come"
-    ward.later(0.1)
-    assert ward.turn(pause=PAUSE).records["web"].claim is None
+    assert ward.record("web").claim == expected
+    ward.see("web", state=State.EXITED)
+    ward.turn(pause=PAUSE)
+    assert ward.record("web").claim == expected, "who ended it is still to be asked"
+
+
+def test_the_request_of_a_hub_whose_clock_was_set_back_since_is_still_its_own() -> None:
+    record = policy.claimed(Record(), "web@1", at(600))
+    record = policy.outlived(record, "web@1", at(0))
+    assert record.claim == Claim("web@1", (Asking(at(600), at(601)),))
 
 
 def test_each_hub_that_set_out_to_end_a_life_counts_and_the_last_may_take_its_word_back() -> None:
@@ -145,26 +184,41 @@ def test_each_hub_that_set_out_to_end_a_life_counts_and_the_last_may_take_its_wo
     ward.hangs("web")
     ward.heal()
     ward.hub_dies()
-    ward.heal()
+    ward.later(2)
+    order = ward.heal()
     record = ward.record("web")
-    assert policy.claims(record, "web@1") == 2
+    first, second = Asking(NOW, at(3)), Asking(at(2))
+    assert record.claim == order.claims["web"] == Claim("web@1", (first, second))
     record = policy.disclaimed(record, "web@1")
-    assert policy.claims(record, "web@1") == 1
+    assert record.claim == Claim("web@1", (first,))
     assert policy.disclaimed(record, "web@1").claim is None
-    assert policy.claims(policy.claimed(record, "web@2"), "web@1") == 0
+    assert policy.claimed(record, "web@2", NOW).claim == Claim("web@2", (Asking(NOW),))
 
 
 def test_those_that_restart_along_with_it_are_claimed_too_and_a_start_claims_nothing() -> None:
     ward = Ward((probed("db"), service("web", "db!")))
     ward.hangs("db")
     order = ward.heal()
-    assert order.ends == {"db": "db@1", "web": "web@1"}
-    assert all(policy.claims(ward.record(n), life) == 1 for n, life in order.ends.items())
+    assert order.claims == {n: Claim(f"{n}@1", (Asking(NOW),)) for n in ("db", "web")}
+    assert all(ward.record(n).claim == claim for n, claim in order.claims.items())
     ward = Ward((probed("db"), service("web", "db!")))
     ward.dies("db")
     order = ward.heal()
-    assert (order.act, order.ends) == (Act.START, {"web": "web@1"})
+    assert (order.act, order.claims.keys()) == (Act.START, {"web"})
     assert ward.record("db").claim is None
+
+
+def test_what_another_container_did_is_no_part_of_a_person_s_wish_for_the_one_before() -> None:
+    ward = Ward(ONE)
+    ward.vanishes("web", by_hand=ByHand.REMOVED, busy=Busy.PERSON)
+    ward.turn()
+    assert ward.record("web").wished_life == ""
+    ward.see("web", busy=Busy.NO, state=State.CREATED, life="made@", by_hand=None)
+    ward.turn()
+    assert ward.record("web").wished_life is None
+    ward.vanishes("web", by_hand=ByHand.REMOVED)
+    assert ward.turn().orders == ()
+    assert ward.record("web").held is not None
 
 
 def test_what_a_person_asked_to_run_again_is_not_left_alone_for_their_stop_before_it() -> None:
