@@ -51,9 +51,11 @@ class Asking:
     since: datetime
     until: datetime | None = None
 
-    def covers(self, at: datetime) -> bool:
-        """Whether a request that the engine saw then may be this one."""
-        return self.since <= at and (self.until is None or at <= self.until)
+    def covers(self, at: datetime, now: datetime) -> bool:
+        """Whether a request that the engine saw then may be this one. Where `since` lies ahead the
+        clock was set back after it, and nobody knows when that was by the clock of now."""
+        begun = self.since <= at or now < self.since
+        return begun and (self.until is None or at <= self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ class Record:
     it waited for became well; `gave_up_life` the incarnation that was given up on; `claim` the
     newest one that the hub itself set out to end, which nobody else is to be blamed for;
     `wished_life` the one that was down when a person asked the hub to run the service again: who
-    took that one down no longer matters.
+    took that one down no longer matters; `owed_at` when the newest request was made that a hub
+    died over and that was taken up since.
     """
 
     restarts: tuple[datetime, ...] = ()
@@ -91,6 +94,7 @@ class Record:
     incident: str | None = None
     claim: Claim | None = None
     wished_life: str | None = None
+    owed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,6 +216,7 @@ class Execution:
             ended.incarnation,
             self._world.ended,
             asked.of(ended.id).term_times,
+            clock.now(),
         )
         if by_hand(asked, ended.id, own) is not None:
             raise Failure(text("fail.stopped_meanwhile"))

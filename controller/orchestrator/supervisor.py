@@ -86,7 +86,6 @@ class Supervisor:
         self._turn = asyncio.Lock()
         self._queue = WakeQueue()
         self.rehearsing: dict[str, str] = {}
-        self._made_good: set[str] = set()
         self.stopped_to_rehearse: dict[str, datetime] = {}
         """Services that a dead hub may have stopped for a rehearsal, each with when that was asked
         for: nobody wants them down."""
@@ -196,15 +195,13 @@ class Supervisor:
         return arrived and not self._lifecycle.preempted
 
     def _owed(self, asked: Mapping[str, datetime]) -> dict[str, Record]:
-        """The records of what a person was to have running when the hub went away, each made good
-        once: what people do beside this hub afterwards stands."""
+        """The records of what a person was to have running when the hub went away."""
         found = {}
-        for name in (asked.keys() & self._world.stack.managed) - self._made_good:
+        for name in asked.keys() & self._world.stack.managed:
             container = self._world.container(name)
             life = container.incarnation if container else ""
             alive = container is not None and container.state not in DOWN
             found[name] = policy.owed(self._record(name), life, asked[name], alive=alive)
-        self._made_good |= found.keys()
         return found
 
     # One turn's parts
@@ -362,7 +359,7 @@ class Supervisor:
         asked = await self._pool.asked_to_end(project, name, ended.started_at, signal)
         requests = asked.of(ended.id).term_times
         claim, life = self._record(name).claim, ended.incarnation
-        own = policy.own_requests(claim, life, self._world.ended, requests)
+        own = policy.own_requests(claim, life, self._world.ended, requests, clock.now())
         return by_hand(asked, ended.id, own)
 
     async def _ask_who_removed(self, name: str) -> ByHand | None:

@@ -1,7 +1,7 @@
 """Whose fault it is: a service that needs a sick one is not treated for it; pure.
 
 Probes of two services are never at the same moment, so a dependant may look sick before its root
-does. Until every dependency gave a good answer that is newer than the trouble, nobody is blamed.
+does. Until every dependency gave a good answer newer than its last bad one, nobody is blamed.
 """
 
 from __future__ import annotations
@@ -47,17 +47,12 @@ def blame(scene: Scene, name: str, trouble: Trouble, now: datetime) -> Blame:
 
 
 def _bad_since(sight: Sight, trouble: Trouble) -> datetime:
-    """When the newest run of bad answers began. What flaps has been bad for long, and in between
-    its root may have been well: only an answer after the last relapse tells."""
+    """When its newest bad answer was asked for. It may have been bad for long, and its root well
+    for a moment in between: only an answer after the last complaint tells."""
     if trouble.drive is not Drive.PROBES:
         return trouble.since
-    relapse = None
-    for probe in reversed(sight.evidence.last_probes):
-        if not probe.ok:
-            relapse = probe.at
-        elif relapse is not None:
-            break
-    return trouble.since if relapse is None else max(relapse, trouble.since)
+    bad = (probe.at for probe in reversed(sight.evidence.last_probes) if not probe.ok)
+    return max(next(bad, trouble.since), trouble.since)
 
 
 def _newer(sight: Sight, since: datetime, now: datetime) -> bool:

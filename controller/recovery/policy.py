@@ -148,13 +148,17 @@ def _arrived_by(asking: Asking, now: datetime) -> datetime:
 
 
 def own_requests(
-    claim: Claim | None, life: str, ended: Mapping[str, int], requests: Iterable[datetime]
+    claim: Claim | None,
+    life: str,
+    ended: Mapping[str, int],
+    requests: Iterable[datetime],
+    now: datetime,
 ) -> int:
     """How many of the `requests` to end that life were the hub's own, or those of hubs before it:
     what it `ended` itself it knows, what they may have asked for they claimed."""
     left, found = sorted(requests), 0
     for asking in claim.askings if claim is not None and claim.life == life else ():
-        mine = next((at for at in left if asking.covers(at)), None)
+        mine = next((at for at in left if asking.covers(at, now)), None)
         if mine is not None:
             left.remove(mine)
             found += 1
@@ -168,14 +172,18 @@ def _askings(record: Record, life: str) -> tuple[Asking, ...]:
 
 def owed(record: Record, life: str, since: datetime, *, alive: bool) -> Record:
     """The record where a hub died over what a person had asked of it at `since`: whether it did end
-    that life, or is about to, the service is to run."""
-    record = replace(record, held=None)
+    that life, or is about to, the service is to run. Once for each request: what people do beside
+    the hubs that come after stands."""
+    if record.owed_at == since:
+        return record
+    record = replace(record, held=None, owed_at=since)
     return claimed(record, life, since) if alive else replace(record, wished_life=life)
 
 
 def afresh(record: Record) -> Record:
-    """The record after a person took over: only the count and the open incident are left."""
-    return Record(total=record.total, incident=record.incident)
+    """The record after a person took over: only the count, the open incident and the request that
+    was taken up are left."""
+    return Record(total=record.total, incident=record.incident, owed_at=record.owed_at)
 
 
 def sane(record: Record, now: datetime) -> Record:

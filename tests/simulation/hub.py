@@ -124,7 +124,6 @@ class Hub:
         self._arrived = False
         self._preempted = False
         self._interrupted: dict[str, datetime] = {}
-        self._made_good: set[str] = set()
         self._away = _HUB_AWAY
         self._woken = True
         self._look_again_at: datetime | None = None
@@ -534,8 +533,11 @@ class Hub:
         known = self._hands.get(name)
         if known is None or known[0] != self._life(name):
             life, claim = self._life(name), self.record(name).claim
+            now = self.world.time.wall()
             how = self.world.who_ended(
-                name, started, lambda times: policy.own_requests(claim, life, self.ended, times)
+                name,
+                started,
+                lambda times: policy.own_requests(claim, life, self.ended, times, now),
             )
             known = self._hands[name] = (life, how)
         return known[1]
@@ -570,10 +572,8 @@ class Hub:
                 self.record(name), self._life(name), since, alive=self._state(name) not in DOWN
             )
             for name, since in self._interrupted.items()
-            if name not in self._made_good
         }
         self._know(owed)
-        self._made_good |= owed.keys()
         before = exempt(self.memory) - self._interrupted.keys()
         if self.store.pause is not None:
             self._arrived = True

@@ -343,6 +343,9 @@ class Invariants(Watch):
             mended or rootless or patient.loop is not None or patient.config is not None or corrupt
         )
         fresh = self._time.now - patient.idle_s < _PASS_S + _SLACK_S
+        wall = self._time.wall()
+        freed_s = (wall - record.freed_at).total_seconds() if record.freed_at else 1e9
+        fresh = fresh or freed_s < self._bound(patient)
         pending = record.next_at is not None or busy or record.well_since is not None or fresh
         self._demand(bool(left or (trying and pending)), f"{name} is left {shown}: {record}")
         outcome = "given up" if record.gave_up_at else "held" if record.held else "other"

@@ -154,7 +154,7 @@ MUTANTS = (
     Mutant(
         "takes the late kill of a dead hub for a person's",
         "held for nobody",
-        ((policy, "own_requests", lambda _claim, life, ended, _: ended.get(life, 0)),),
+        ((policy, "own_requests", lambda _claim, life, ended, *_: ended.get(life, 0)),),
     ),
     Mutant(
         "remembers a stop when it was asked to start since",

@@ -155,10 +155,11 @@ class Operation:
         if self.kind != "heal" or found is None:
             return
         claim, ended, life = self._claims.get(task.name), self._hub.ended, found.incarnation
+        now = self._world.time.wall()
         how = self._world.who_ended(
             task.name,
             found.started_at,
-            lambda requests: policy.own_requests(claim, life, ended, requests),
+            lambda requests: policy.own_requests(claim, life, ended, requests, now),
         )
         if how is not None:
             raise Refused(text("fail.stopped_meanwhile"))

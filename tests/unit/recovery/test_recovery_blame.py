@@ -78,15 +78,15 @@ def test_a_dependant_that_looks_sick_before_its_root_does_is_not_judged_yet() ->
     assert blamed(ward) == Blame("db")
 
 
-def test_what_flaps_is_judged_by_what_its_root_said_after_the_last_relapse() -> None:
+def test_what_flaps_is_judged_by_what_its_root_said_after_its_last_complaint() -> None:
     ward = Ward((probed("web", "db"), probed("db")))
     said = text("probe.http", status=500)
     signs = [(0, False), (2, True), (4, False), (5, False), (6, True)]
     probes = tuple(ProbeResult(SINCE + s * SECOND, ok, said) for s, ok in signs)
     ward.fails_probes("web", since=SINCE, evidence=Evidence(last_probes=probes))
-    ward.see("db", good_at=SINCE + 3 * SECOND)
-    assert blamed(ward, after_s=20) == Blame(unsure=("db",))
     ward.see("db", good_at=SINCE + 4 * SECOND)
+    assert blamed(ward, after_s=20) == Blame(unsure=("db",))
+    ward.see("db", good_at=SINCE + 5 * SECOND)
     assert blamed(ward, after_s=20) == Blame()
 
 

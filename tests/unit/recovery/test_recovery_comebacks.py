@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from controller.model.incident import Act, Ending
 from controller.model.observation import State
-from controller.model.recovery import Asking, ByHand, Claim, Record
+from controller.model.recovery import Asking, ByHand, Claim, Held, Record
 from controller.model.spec import HealingLimits
 from controller.model.text import text
 from controller.model.view import Health, Verdict
@@ -148,9 +149,10 @@ def test_only_as_many_requests_are_a_hubs_own_as_it_set_out_to_make_and_only_the
     """One was set out between 0 and 3 s by a hub that died, one since 9 s by this one."""
     claim = Claim("web@1", (Asking(at(0), at(3)), Asking(at(9))))
     times = [at(second) for second in requests]
-    assert policy.own_requests(claim, "web@1", {}, times) == own
-    assert policy.own_requests(claim, "web@2", {}, times) == 0, "another life"
-    assert policy.own_requests(None, "web@1", {"web@1": 2}, times) == 2, "what it ended it knows"
+    now = at(100)
+    assert policy.own_requests(claim, "web@1", {}, times, now) == own
+    assert policy.own_requests(claim, "web@2", {}, times, now) == 0, "another life"
+    assert policy.own_requests(None, "web@1", {"web@1": 2}, times, now) == 2, "it knows its own"
 
 
 def test_a_hub_that_finds_a_claimed_life_going_on_takes_later_requests_for_somebody_elses() -> None:
@@ -177,6 +179,20 @@ def test_the_request_of_a_hub_whose_clock_was_set_back_since_is_still_its_own() 
     record = policy.claimed(Record(), "web@1", at(600))
     record = policy.outlived(record, "web@1", at(0))
     assert record.claim == Claim("web@1", (Asking(at(600), at(601)),))
+    assert policy.own_requests(record.claim, "web@1", {}, [at(-1)], at(1)) == 1
+    assert policy.own_requests(record.claim, "web@1", {}, [at(1), at(2)], at(3)) == 1
+
+
+def test_what_a_dead_hub_owed_is_taken_up_once_and_what_people_do_after_that_stands() -> None:
+    held = Record(held=Held(ByHand.STOPPED, "web@1", NOW))
+    owed = policy.owed(held, "web@1", at(0), alive=False)
+    assert (owed.held, owed.wished_life, owed.owed_at) == (None, "web@1", at(0))
+    again = replace(owed, wished_life=None, held=held.held)
+    for alive in (True, False):
+        assert policy.owed(again, "web@1", at(0), alive=alive) == again
+        assert policy.owed(policy.afresh(again), "web@1", at(0), alive=alive).claim is None
+    claimed = policy.owed(again, "web@2", at(5), alive=True)
+    assert (claimed.held, claimed.claim) == (None, Claim("web@2", (Asking(at(5)),)))
 
 
 def test_each_hub_that_set_out_to_end_a_life_counts_and_the_last_may_take_its_word_back() -> None:
