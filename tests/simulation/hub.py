@@ -668,7 +668,7 @@ class Hub:
         """What a person wants of these from now on, for those who check it."""
         for each in names:
             patient = self.world.patients[each]
-            patient.touched = True
+            patient.touched, patient.asked_s = True, self.world.time.now
             patient.down, patient.remembered = ("hub", True) if kind == "stop" else ("", False)
 
     def _when_free(self, kind: str, name: str, names: tuple[str, ...]) -> None:

@@ -94,9 +94,7 @@ class Invariants(Watch):
             before = what.before.records.get(name, Record())
             if after.held is not None and before.held is None:
                 patient = self.world.patients[name]
-                terms = patient.container.terms if patient.container else ()
-                by_hand = patient.down or after.held.how is ByHand.PAUSED
-                by_hand = by_hand or any(who == "person" for _, who in terms)
+                by_hand = patient.down or after.held.how is ByHand.PAUSED or _ended_late(patient)
                 self._demand(bool(by_hand), f"{name}: held for nobody")
 
     def _told(self, incident: Incident) -> None:
@@ -358,6 +356,13 @@ class Invariants(Watch):
             if need.required and health is not Health.HEALTHY and not finished:
                 return True
         return False
+
+
+def _ended_late(patient: Patient) -> bool:
+    """A person stopped it, asked for it again while it had yet to end, and then it did."""
+    found = patient.container
+    stopped = found is not None and any(who == "person" for _, who in found.terms)
+    return stopped and found is not None and found.ended_s >= patient.asked_s
 
 
 def _even(base_s: float, fraction: float) -> float:

@@ -61,6 +61,7 @@ class Container:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     started_s: float = 0.0
+    ended_s: float = 0.0
     ready_s: float = 0.0
     exit_code: int | None = None
     oom: bool = False
@@ -87,7 +88,8 @@ class Patient:
     """One service in truth. `why` is what keeps it from serving: None nothing, ('own', 0), or the
     root's name with the number of its outage. `down` is what a person did, beside or through the
     hub, `remembered` whether anybody could know that; `touched` that a person acted on it since
-    healing last took note; `idle_s` when somebody last acted on it; `fault_until_s` when its
+    healing last took note; `idle_s` when somebody last acted on it, `asked_s` when a person last
+    asked the hub for it; `fault_until_s` when its
     last lasting fault ended; `foreign_s` the pause of who restarts what is not managed."""
 
     name: str
@@ -109,6 +111,7 @@ class Patient:
     remembered: bool = False
     touched: bool = False
     idle_s: float = 0.0
+    asked_s: float = 0.0
     foreign_s: float = 2.0
     fault_until_s: float = -1.0
     destroyed_by_hand: bool = False
@@ -259,6 +262,7 @@ class World:
             return
         found.state, found.exit_code, found.oom = State.EXITED, code, oom
         found.finished_at, found.health = self.time.wall(), ""
+        found.ended_s = self.time.now
         patient.finished = name in self.jobs and code == 0
         patient.why, patient.idle_s = None, self.time.now
         self.tell(name, f"ended with {code}{' (OOM)' if oom else ''}")
