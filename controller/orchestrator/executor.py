@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from controller import clock
-from controller.engine.intent import by_hand
 from controller.engine.mapping import (
     BadCommandError,
     ImageMissingError,
@@ -32,10 +31,10 @@ from controller.model.recovery import Claim
 from controller.model.spec import ContainerSpec, Mount, StackSpec
 from controller.model.text import Text, text
 from controller.model.view import Health, Verdict
+from controller.orchestrator.intent import who_ended
 from controller.orchestrator.outcome import Outcome, Status, passes
 from controller.orchestrator.plan import Op, Plan, PlannedOp, Tolerance
 from controller.orchestrator.world import Activity, World
-from controller.recovery import policy
 
 _ADOPT_TIMEOUT_S = 10.0
 _LOG_LINES = 20
@@ -206,19 +205,10 @@ class Execution:
     async def _only_ours(self, service: str) -> None:
         """Raises Failure where somebody else, too, asked for the end of what healing has ended."""
         ended = self._ended.get(service)
-        if self._care is None or ended is None or ended.started_at is None:
+        if self._care is None or ended is None:
             return
-        signal = self._stack.services[service].container.stop_signal or ""
-        project = self._stack.project
-        asked = await self._pool.asked_to_end(project, service, ended.started_at, signal)
-        own = policy.own_requests(
-            self._care.claims.get(service),
-            ended.incarnation,
-            self._world.ended,
-            asked.of(ended.id).term_times,
-            clock.now(),
-        )
-        if by_hand(asked, ended.id, own) is not None:
+        claim = self._care.claims.get(service)
+        if await who_ended(self._pool, self._stack, ended, claim, self._world.ended) is not None:
             raise Failure(text("fail.stopped_meanwhile"))
 
     def _container_id(self, op: PlannedOp) -> str:

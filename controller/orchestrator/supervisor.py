@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controller import clock
-from controller.engine.intent import by_hand
 from controller.engine.pool import EnginePool
 from controller.errors import (
     ConflictError,
@@ -29,6 +28,7 @@ from controller.model.recovery import ByHand, Pause, Record
 from controller.model.text import Text
 from controller.model.view import Desired, OperationView
 from controller.orchestrator import goals
+from controller.orchestrator.intent import who_ended
 from controller.orchestrator.lifecycle import Lifecycle
 from controller.orchestrator.notices import Notices
 from controller.orchestrator.sights import scene_of
@@ -352,15 +352,8 @@ class Supervisor:
         ended = container or self._alive.get(name)
         if ended is None:
             return await self._ask_who_removed(name)
-        if ended.started_at is None:
-            return None
-        signal = self._world.stack.services[name].container.stop_signal or ""
-        project = self._world.stack.project
-        asked = await self._pool.asked_to_end(project, name, ended.started_at, signal)
-        requests = asked.of(ended.id).term_times
-        claim, life = self._record(name).claim, ended.incarnation
-        own = policy.own_requests(claim, life, self._world.ended, requests, clock.now())
-        return by_hand(asked, ended.id, own)
+        claim, by_hub = self._record(name).claim, self._world.ended
+        return await who_ended(self._pool, self._world.stack, ended, claim, by_hub)
 
     async def _ask_who_removed(self, name: str) -> ByHand | None:
         """A hub that comes back never saw the container that is gone; the engine may have."""
