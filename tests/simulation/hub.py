@@ -675,6 +675,8 @@ class Hub:
         if any(self.acting_on(n) for n in names):
             self.later(0.05, lambda: self._when_free(kind, name, names))
             return
+        # Whatever was lost on the way: a person's request is planned from what is there now.
+        self.look_all()
         acts = {n: kind if n == name or kind == "stop" else "start" for n in names}
         if kind == "restart":
             acts |= dict.fromkeys(followers(self.world.stack, [name]), "restart")

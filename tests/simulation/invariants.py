@@ -334,7 +334,9 @@ class Invariants(Watch):
         )
         found = patient.container
         corrupt = found is not None and (found.corrupt or found.orphaned)
-        rootless = patient.why is not None and patient.why[0] != "own"
+        # While it is being restarted, nothing of its own says what it lacks.
+        lacking = any(not self.world.patients[root].serving for root in patient.nature.coupling)
+        rootless = (patient.why is not None and patient.why[0] != "own") or (busy and lacking)
         # The next try will be the first without the fault.
         mended = found is None or found.started_s <= patient.fault_until_s
         trying = (
