@@ -52,6 +52,24 @@ class ConflictError(HubError):
     title = "Another operation is under way"
 
 
+class RunInputError(HubError):
+    """The input of a run is not what its workflow asks for; `faults` lists what is wrong."""
+
+    status = 422
+    type = "urn:heal7:problem:run-input"
+    title = "The input is not valid"
+
+    def __init__(self, faults: list[str], *, remedy: str | None = None):
+        super().__init__("; ".join(faults), remedy=remedy)
+        self.faults = faults
+
+
+class OverloadedError(HubError):
+    status = 503
+    type = "urn:heal7:problem:overloaded"
+    title = "The hub has enough to do"
+
+
 class ListenError(HubError):
     """The hub's own address is taken or not there."""
 
@@ -70,6 +88,14 @@ class StoreError(HubError):
     status = 503
     type = "urn:heal7:problem:store"
     title = "The hub cannot write its state"
+
+
+class StoreFullError(StoreError):
+    """There is no room to write; what was acknowledged is kept."""
+
+    status = 507
+    type = "urn:heal7:problem:store-full"
+    title = "The disk is full"
 
 
 class EngineError(HubError):

@@ -1,7 +1,8 @@
 """One catalogue for Korean and English, so that no sentence exists in only one of them.
 
-`core.yaml` holds what the hub concludes (reasons, causes), `ui.yaml` the words of the pages.
-Both map a key to `{en: …, ko: …}`; loading refuses a duplicate key or a missing language.
+`core.yaml` holds what the hub concludes (reasons, causes), `runs.yaml` the same of workflows,
+`ui.yaml` the words of the pages.
+All map a key to `{en: …, ko: …}`; loading refuses a duplicate key or a missing language.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from controller.model.text import Param, Text
 
 LANGUAGES = ("en", "ko")
 DEFAULT = "en"
-_FILES = ("core.yaml", "ui.yaml")
+_FILES = ("core.yaml", "runs.yaml", "ui.yaml")
 
 
 @cache

@@ -195,12 +195,22 @@ class Execution:
         graces = self._care.graces_s if self._care else {}
         ending = self._world.container(service)
         grace = graces.get(service, spec.stop_grace_s)
-        if await self._pool.command(self._pool.engine.stop, container_id, grace):
+        wait_s = grace if self._answers(service) else 0.0
+        async with self._world.traffic.closed(service, wait_s):
+            ended = await self._pool.command(self._pool.engine.stop, container_id, grace)
+        if ended:
             if ending is not None:
                 self._world.ended[ending.incarnation] += 1
                 self._ended[service] = ending
         elif self._care:
             raise Failure(text("fail.stopped_meanwhile"))
+
+    def _answers(self, service: str) -> bool:
+        """Whether requests under way there may still come to an end."""
+        container, history = self._world.container(service), self._world.history(service)
+        running = container is not None and container.state is State.RUNNING
+        sick = history is not None and history.first_bad_at is not None
+        return running and not (sick and history is not None and history.silent)
 
     async def _only_ours(self, service: str) -> None:
         """Raises Failure where somebody else, too, asked for the end of what healing has ended."""

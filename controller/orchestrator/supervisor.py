@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -46,6 +47,7 @@ _RETRY_S = 1.0
 _SOONEST_S = 0.02
 _LOG_LINES = 50
 _MEMORY = timedelta(hours=1)
+_RUNS_LISTED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Supervisor:
         self._alive: dict[str, ContainerObs] = {}
         self._unnoted: set[str] = set()
         self._unsaved: tuple[dict[str, Record], dict[str, Incident]] = ({}, {})
+        self._runs: defaultdict[str, set[str]] = defaultdict(set)
         self._arrived_at = -1
         self._turn = asyncio.Lock()
         self._queue = WakeQueue()
@@ -219,10 +222,36 @@ class Supervisor:
         )
         return heal(scene, self._memory, clock.now(), clock.jitter, lambda: clock.new_id("inc"))
 
+    def touched(self, service: str, run: str) -> None:
+        """A run waits for the service: the incident that explains it lists the run, also where it
+        is opened only after this."""
+        self._runs[service].add(run)
+        incident = self._open_of(service)
+        if incident is not None and run not in incident.runs_held:
+            self._tasks.spawn(f"runs of {incident.id}", self._list_runs(service))
+
+    def untouched(self, service: str, run: str) -> None:
+        """The run waits for it no longer."""
+        self._runs[service].discard(run)
+
+    async def _list_runs(self, service: str) -> None:
+        async with self._turn:
+            incident = self._open_of(service)
+            if incident is not None:
+                await self._amend({}, [self._with_runs(incident)])
+
+    def _with_runs(self, incident: Incident) -> Incident:
+        new = sorted(self._runs[incident.service].difference(incident.runs_held))
+        if not new or not incident.is_open:
+            return incident
+        return replace(incident, runs_held=(*incident.runs_held, *new)[:_RUNS_LISTED])
+
     async def _keep(self, turn: Turn) -> None:
         """Store what was decided, then show and tell it."""
         before = self._memory.incidents
+        turn = replace(turn, incidents=tuple(self._with_runs(i) for i in turn.incidents))
         self._memory = turn.memory
+        self._know({}, turn.incidents)
         await self._save(turn.records, turn.incidents)
         self._world.healed(turn.shown)
         for service in turn.forgive:

@@ -29,6 +29,7 @@ from controller.model.spec import StackSpec
 from controller.model.text import Text
 from controller.model.view import Desired, Health, ServiceView, StackView, Verdict, Wish
 from controller.orchestrator.notices import Notices
+from controller.orchestrator.traffic import Traffic
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -66,8 +67,9 @@ class _Signs:
 class World:
     """Observations, wishes and verdicts of one stack. Use from the event loop only.
 
-    `on_sign(service)` is told when anything changes that healing looks at; `ended` counts how often
-    the hub itself ended a life, by incarnation; `outages` how often the engine went away.
+    `on_sign(service)` is told when anything changes that healing looks at, `on_view(service)`
+    whenever it is concluded anew; `ended` counts how often the hub itself ended a life, by
+    incarnation; `outages` how often the engine went away.
     """
 
     def __init__(
@@ -82,6 +84,8 @@ class World:
         self.stack = stack
         self.wishes: dict[str, Wish] = {}
         self.on_sign: Callable[[str], None] = _nobody
+        self.on_view: Callable[[str], None] = _nobody
+        self.traffic = Traffic(lambda service: self.on_view(service))
         self.ended: Counter[str] = Counter()
         self.outages = 0
         self._pool = pool
@@ -333,6 +337,7 @@ class World:
                 self._notices.service(view)
         self._changed.set()
         self._changed = asyncio.Event()
+        self.on_view(service)
         return self._sign(service, evidence)
 
     def _sign(self, service: str, evidence: Evidence) -> bool:

@@ -5,13 +5,15 @@ Names, units and labels are part of the API. Container ids are never labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 
+from controller.model.run import Event, Kind, Run
 from controller.model.view import Health, StackView
+from controller.model.workflow import Definition
 
 # When a series began is of no use in this text format, and doubles what is scraped.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -49,6 +51,26 @@ class Figures:
             registry=self.registry,
         )
 
+        self._runs = Counter(
+            "heal7_workflow_runs_total",
+            "Runs that ended, by how they ended.",
+            ["workflow", "status"],
+            registry=self.registry,
+        )
+        self._steps = Histogram(
+            "heal7_workflow_step_seconds",
+            "How long the last attempt of a step took that succeeded.",
+            ["workflow", "step"],
+            buckets=_PROBE_S,
+            registry=self.registry,
+        )
+
+    def count_run(self, workflow: str, status: str) -> None:
+        self._runs.labels(workflow, status).inc()
+
+    def observe_step(self, workflow: str, step: str, seconds: float) -> None:
+        self._steps.labels(workflow, step).observe(seconds)
+
     def count_restart(self, service: str, cause: str) -> None:
         """`cause` is one of a few words, such as an incident's kind; never a sentence."""
         self._restarts.labels(service, cause).inc()
@@ -58,6 +80,21 @@ class Figures:
 
     def observe_recovery(self, service: str, kind: str, seconds: float) -> None:
         self._recoveries.labels(service, kind).observe(seconds)
+
+
+class RunFigures:
+    """A watcher of runs that counts them."""
+
+    def __init__(self, figures: Figures):
+        self._figures = figures
+
+    def changed(self, run: Run, definition: Definition, events: Sequence[Event]) -> None:
+        for event in events:
+            if event.kind is Kind.ENDED:
+                self._figures.count_run(run.workflow, run.status)
+            elif event.kind is Kind.STEP_SUCCEEDED:
+                took_ms = run.steps[event.step].latency_ms or 0.0
+                self._figures.observe_step(run.workflow, event.step, took_ms / 1000)
 
 
 class _Families:
