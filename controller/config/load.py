@@ -26,18 +26,22 @@ from controller.config.managed import (
 from controller.config.node import Mark, Report
 from controller.config.settings import RecoverySettings, Settings
 from controller.config.settings_reader import SettingsFile, read_settings
+from controller.config.workflows import Services, read_workflows
 from controller.errors import ConfigError
 from controller.model.spec import HealingLimits, StackSpec
+from controller.model.workflow import Definition
 
 DEFAULT_PROJECT = "heal7"
 
 
 @dataclass(frozen=True, slots=True)
 class HubConfig:
-    """Everything the hub was told. `digest` changes when a byte of any of `sources` does."""
+    """Everything the hub was told. `workflows` are by name, in the order of config.yaml; `digest`
+    changes when a byte of any of `sources` does."""
 
     settings: Settings
     stack: StackSpec
+    workflows: Mapping[str, Definition]
     sources: tuple[Path, ...]
     digest: str
 
@@ -71,12 +75,12 @@ def load(config_file: Path, env: Mapping[str, str]) -> HubConfig:
     compiled = compile_stack(request, reader)
     compiled.report.warnings[:0] = report.warnings
     treatments = _treatments(found, compiled)
-    _check_workflows(found, compiled)
+    workflows = _workflows(found, compiled, treatments)
     if not compiled.model["services"]:
         compiled.report.fault(Mark(files[0]), "no service is declared, or none is enabled")
     compiled.report.check()
     stack = replace(to_stack(compiled, treatments, __version__), limits=_limits(found.settings))
-    return HubConfig(found.settings, stack, reader.sources, reader.digest())
+    return HubConfig(found.settings, stack, workflows, reader.sources, reader.digest())
 
 
 def normalise(
@@ -220,21 +224,12 @@ def _compare_port(name: str, treatment: Treatment, compiled: Compiled) -> None:
     )
 
 
-def _check_workflows(found: SettingsFile, compiled: Compiled) -> None:
-    services = compiled.model["services"]
-    for name, workflow in found.settings.workflows.items():
-        for at, step in enumerate(workflow.steps):
-            place = ("workflows", name, "steps", at)
-            if step.service not in services:
-                compiled.report.fault(
-                    found.tree.where(*place, "service"),
-                    f"workflows.{name}.steps[{at}].service: {step.service!r} is not in the compose "
-                    "files",
-                    word=step.service,
-                    known=services,
-                )
-            if step.action is None and step.path is None:
-                compiled.report.fault(
-                    found.tree.where(*place),
-                    f"workflows.{name}.steps[{at}]: neither an action nor a path is given",
-                )
+def _workflows(
+    found: SettingsFile, compiled: Compiled, treatments: Mapping[str, Treatment | None]
+) -> dict[str, Definition]:
+    """The workflows on the services that are enabled; what is wrong with them is reported."""
+    declared = compiled.tree.get("services")
+    enabled = compiled.model["services"]
+    disabled = frozenset(declared.map() if declared is not None else ()) - frozenset(enabled)
+    managed = {name: treatments.get(name) is not None for name in enabled}
+    return read_workflows(found, Services(managed, disabled), compiled.report)

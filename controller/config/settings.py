@@ -8,53 +8,16 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    field_validator,
-)
+from pydantic import Field, field_validator
 
-from controller.config.managed import check_http_path, check_match, parse_grace, parse_seconds
+from controller.config.managed import check_http_path
+from controller.config.settings_base import Count, Grace, Pattern, PortNumber, Seconds, Strict
+from controller.config.settings_workflows import RunsSettings, WorkflowSettings
 from controller.model.spec import RecoveryPolicy
 
 
-def _not_boolean(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("a number is asked for, not true or false")
-    return value
-
-
-def _duration(value: Any) -> str | int | float:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise ValueError("a duration is a number of seconds, or text like 2s or 500ms")
-    return value
-
-
-def _seconds(value: Any) -> float:
-    return parse_seconds(_duration(value))
-
-
-def _grace(value: Any) -> float:
-    return parse_grace(_duration(value))
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds)]
-Grace = Annotated[float, BeforeValidator(_grace)]
-Pattern = Annotated[str, AfterValidator(check_match)]
-PortNumber = Annotated[int, BeforeValidator(_not_boolean), Field(ge=1, le=65535)]
-Count = Annotated[int, BeforeValidator(_not_boolean), Field(ge=1, le=1000)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ProbeSettings(_Strict):
+class ProbeSettings(Strict):
     """How often and how patiently the hub asks a service whether it is well."""
 
     interval: Seconds | None = Field(
@@ -79,7 +42,7 @@ class ProbeSettings(_Strict):
     )
 
 
-class RecoverySettings(_Strict):
+class RecoverySettings(Strict):
     """How a service is healed."""
 
     policy: RecoveryPolicy | None = Field(
@@ -122,7 +85,7 @@ class RecoverySettings(_Strict):
     )
 
 
-class LimitSettings(_Strict):
+class LimitSettings(Strict):
     """What keeps healing from becoming a storm, over the whole stack."""
 
     at_once: Count | None = Field(
@@ -136,7 +99,7 @@ class LimitSettings(_Strict):
     )
 
 
-class ManagedService(_Strict):
+class ManagedService(Strict):
     """A service of the compose files that the hub starts, watches and heals."""
 
     name: str = Field(description="The service's name in the compose files.", min_length=1)
@@ -165,7 +128,7 @@ class ManagedService(_Strict):
         return value if value is None else check_http_path(value)
 
 
-class OrchestrationSettings(_Strict):
+class OrchestrationSettings(Strict):
     """Which stack the hub answers for."""
 
     managed_services: list[ManagedService] = Field(
@@ -194,53 +157,7 @@ class OrchestrationSettings(_Strict):
     )
 
 
-class StepSettings(_Strict):
-    """One step of a workflow: an action of a service, or any HTTP call to it."""
-
-    service: str = Field(description="The service that does the step.", min_length=1)
-    action: str | None = Field(
-        None, description="The action to ask for: POST /actions/<action>.", min_length=1
-    )
-    id: str | None = Field(
-        None, description="The step's name. Default: the service's name, numbered if repeated."
-    )
-    method: str | None = Field(None, description="HTTP method, for a service without actions.")
-    path: str | None = Field(None, description="HTTP path, for a service without actions.")
-    input: Any = Field(None, description="The request's body; ${{ }} holds expressions.")
-    needs: list[str] | None = Field(
-        None, description="Steps that must be done before. Default: the step above."
-    )
-    when: Any = Field(None, description="A condition in ${{ }}; false skips the step.")
-    timeout: Seconds | None = Field(None, description="Time one attempt may take.")
-    retry: dict[str, Any] | None = Field(
-        None, description="attempts, backoff and max_backoff of repeated attempts."
-    )
-    compensate: Any = Field(
-        None, description="How the step is undone: auto, none, or an action with its input."
-    )
-    start: bool | None = Field(
-        None, description="Whether the step starts its service if a person has stopped it."
-    )
-
-
-class WorkflowSettings(_Strict):
-    """A sequence or graph of steps that is undone when it cannot be finished."""
-
-    steps: list[StepSettings] = Field(
-        description="The steps, one after another unless `needs` says otherwise.", min_length=1
-    )
-    description: str | dict[str, str] | None = Field(
-        None, description="What it is for; one text, or one for each language (ko, en)."
-    )
-    timeout: Seconds | None = Field(None, description="Time a whole run may take.")
-    output: Any = Field(None, description="The run's result; ${{ }} holds expressions.")
-    schedule: str | None = Field(None, description="When to run by itself, as a cron line.")
-    concurrency: dict[str, Any] | None = Field(
-        None, description="limit of runs at once, and on_limit: queue, reject or cancel_oldest."
-    )
-
-
-class ServerSettings(_Strict):
+class ServerSettings(Strict):
     """Where the hub listens."""
 
     host: str = Field("127.0.0.1", description="Address to listen on; loopback only, for now.")
@@ -263,7 +180,7 @@ class ServerSettings(_Strict):
         return value
 
 
-class Settings(_Strict):
+class Settings(Strict):
     """config.yaml as a whole."""
 
     orchestration: OrchestrationSettings = Field(
@@ -272,6 +189,10 @@ class Settings(_Strict):
     )
     workflows: Mapping[str, WorkflowSettings] = Field(
         default_factory=dict, description="Workflows across services, by name."
+    )
+    runs: RunsSettings = Field(
+        default_factory=lambda: RunsSettings(),
+        description="What becomes of runs that have ended, and when schedules are meant.",
     )
     server: ServerSettings = Field(
         default_factory=lambda: ServerSettings(), description="Where the hub listens."

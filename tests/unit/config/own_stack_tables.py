@@ -85,7 +85,7 @@ def _list(keys: Iterable[str]) -> str:
 def rewritten(document: str) -> str:
     """The document with every table as it must be. Raises ValueError where a place is missing."""
     tables = {
-        "settings": settings_table("orchestration", "server"),
+        "settings": settings_table("orchestration", "runs", "server"),
         "workflows": settings_table("workflows"),
         "compose": compose_table(),
     }
