@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import uvicorn
 from fastapi import FastAPI
@@ -20,8 +21,11 @@ from controller.api.guard import Guard
 from controller.api.healing import Healing
 from controller.api.orchestration import Orchestration
 from controller.api.receipt import PromptProtocol
+from controller.api.run_feed import RunFeed
+from controller.api.workflows import WorkflowRoutes
 from controller.config.load import HubConfig, load
 from controller.config.settings import ServerSettings
+from controller.config.settings_workflows import RunsSettings
 from controller.dashboard import routes as dashboard
 from controller.engine.client import DockerEngine
 from controller.engine.pool import EnginePool
@@ -40,11 +44,14 @@ from controller.orchestrator.supervisor import Supervisor
 from controller.orchestrator.world import World
 from controller.store.database import Database
 from controller.store.healing import HealingStore
+from controller.store.journal_sqlite import SqliteBackend
 from controller.store.state import StateStore
-from controller.tasks import Tasks
+from controller.tasks import Tasks, tune_interpreter
 from controller.telemetry import logs
 from controller.telemetry.bus import Bus
-from controller.telemetry.metrics import Figures
+from controller.telemetry.metrics import Figures, RunFigures
+from controller.workflow.assembly import Upkeep, assemble
+from controller.workflow.services import StackServices
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +101,15 @@ class Hub:
             self._self_check,
         )
         self.supervisor.on_incident = self._count
+        self.flows = assemble(
+            config.workflows,
+            SqliteBackend(state_dir / "runs.sqlite3"),
+            StackServices(self.world, self.lifecycle, self.supervisor),
+            self._tasks,
+            [RunFeed(self.bus), RunFigures(self.figures)],
+            _upkeep(config.settings.runs),
+        )
+        self.zone = ZoneInfo(config.settings.runs.time_zone)
         self.practice = Rehearsals(
             self.world,
             self._pool,
@@ -117,13 +133,16 @@ class Hub:
         await self.practice.load()
         self._tasks.spawn("sweep leftover faults", self.practice.sweep())
         self._tasks.guard("check itself", self._self_check.run())
+        self._tasks.guard("keep the journal of runs", self.flows.keeper.run())
         self._loop = Loop(self.world, self._pool, self.lifecycle, self.supervisor, interrupted)
         self._loop.start(self._tasks)
+        tune_interpreter()
         self._ready = True
 
     async def stop(self) -> None:
         self.bus.close()
         await self._tasks.close()
+        await self.flows.close()
         await self.world.close()
         await self._database.close()
         self._pool.close()
@@ -169,6 +188,7 @@ class Hub:
         return {
             **self.live(),
             "store": "ok" if self._ready else "not open yet",
+            "journal": self.flows.keeper.problem or "ok",
             "engine": "ok" if self.world.connected else "does not answer",
             "convergence": "ok" if self._loop and self._loop.converged else "not begun yet",
         }
@@ -199,6 +219,10 @@ class Hub:
     @property
     def died(self) -> str | None:
         return self._died
+
+
+def _upkeep(said: RunsSettings) -> Upkeep:
+    return Upkeep(said.keep_days * 86_400.0, said.keep, said.time_zone)
 
 
 def create_app(running: Hub) -> FastAPI:
@@ -239,9 +263,10 @@ def create_app(running: Hub) -> FastAPI:
     app.include_router(
         Healing(running.lifecycle.resolve, running.supervisor, running.practice).router()
     )
+    app.include_router(WorkflowRoutes(running.flows.workflows).router())
     app.include_router(events.router(running.bus))
     app.include_router(docs.router())
-    app.include_router(dashboard.router(running))
+    app.include_router(dashboard.router(running, running.flows.workflows, running.zone))
     app.add_middleware(Guard)
     return app
 

@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from controller.api.problems import problem
 
 MAX_BODY_BYTES = 1_000_000
+# An input of 1 MiB may come with every letter escaped; archives of runs are read line by line.
+_LARGER = {"/runs": 2_500_000, "/runs/import": 1_000_000_000}
 _MAX_DIGITS = 18
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _HEADERS = (
@@ -72,11 +74,12 @@ class Guard:
         length = headers.get("content-length", "0")
         # Digits beyond ASCII and numbers beyond int's own limit are not lengths either.
         small = length.isdecimal() and len(length) <= _MAX_DIGITS
-        if not small or int(length) > MAX_BODY_BYTES:
-            detail = f"A body may have {MAX_BODY_BYTES} bytes at most."
+        limit = max_body(scope.get("path", ""))
+        if not small or int(length) > limit:
+            detail = f"A body may have {limit} bytes at most."
             await self._refuse(scope, receive, send, 413, "Too large", detail)
             return
-        await self._app(scope, _bounded(receive), _with_headers(send))
+        await self._app(scope, _bounded(receive, limit), _with_headers(send))
 
     async def _refuse(
         self, scope: Scope, receive: Receive, send: Send, status: int, title: str, detail: str
@@ -90,14 +93,21 @@ class Guard:
         await problem(status, title, detail, remedy=remedy)(scope, receive, send)
 
 
-def _bounded(receive: Receive) -> Receive:
+def max_body(path: str) -> int:
+    """How many bytes a body sent to this path may have."""
+    if not path.startswith("/workflows/"):
+        return MAX_BODY_BYTES
+    return next((n for end, n in _LARGER.items() if path.endswith(end)), MAX_BODY_BYTES)
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
     got = 0
 
     async def bounded() -> Message:
         nonlocal got
         message = await receive()
         got += len(message.get("body", b""))
-        if got > MAX_BODY_BYTES:
+        if got > limit:
             # A chunked body that never says its length is cut off here.
             return {"type": "http.disconnect"}
         return message

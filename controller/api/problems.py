@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from controller.api.render import dumps
-from controller.errors import ConfigError, HubError
+from controller.errors import ConfigError, HubError, RunInputError
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -36,7 +36,7 @@ def problem(
 
 
 def of_error(error: HubError) -> Response:
-    faults = error.faults if isinstance(error, ConfigError) else None
+    faults = error.faults if isinstance(error, (ConfigError, RunInputError)) else None
     return problem(
         error.status,
         error.title,
