@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -20,12 +20,23 @@ from controller.cli.errors import HubUnreachable, ProblemAnswer, UsageFault
 CONNECT_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 30.0
 STREAM_SILENCE_S = 60.0
+TRANSFER_TIMEOUT_S = 600.0
+_CHUNK = 65_536
 # A product and its version: without one the hub could not tell the kind of client.
 AGENT = f"heal7/{__version__}"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 Json = dict[str, Any]
+Query = dict[str, str | list[str]]
 T = TypeVar("T", dict[str, Any], list[Any])
+
+
+class Upload(Protocol):
+    """A body that is read while it is sent; its length goes out before it."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, size: int = -1) -> bytes: ...
 
 
 class HubClient:
@@ -43,18 +54,46 @@ class HubClient:
         """The JSON object at `path`. Raises HubUnreachable or ProblemAnswer."""
         return self._parsed(self._send("GET", path, timeout_s=timeout_s), dict)
 
+    def find(self, path: str, params: Query) -> Json:
+        """The JSON object at `path` with `params`. Raises HubUnreachable or ProblemAnswer."""
+        return self._parsed(self._send("GET", path, params=params), dict)
+
     def list(self, path: str, **params: str) -> Sequence[Json]:
         """The JSON objects at `path`. Raises HubUnreachable or ProblemAnswer."""
-        found = self._parsed(self._send("GET", path, params=params), list)
+        found = self._parsed(self._send("GET", path, params={**params}), list)
         return [one for one in found if isinstance(one, dict)]
 
     def post(self, path: str, **params: str) -> Json:
         """POST without a body, `params` as the query. Raises HubUnreachable or ProblemAnswer."""
-        return self._parsed(self._send("POST", path, params=params), dict)
+        return self._parsed(self._send("POST", path, params={**params}), dict)
 
-    def post_json(self, path: str, body: Json) -> Json:
-        """POST `body`. Raises HubUnreachable or ProblemAnswer."""
-        return self._parsed(self._send("POST", path, body=body), dict)
+    def post_json(self, path: str, body: Json, *, key: str | None = None) -> Json:
+        """POST `body`; `key` is its Idempotency-Key. Raises HubUnreachable or ProblemAnswer."""
+        headers = {"Idempotency-Key": key} if key is not None else None
+        return self._parsed(self._send("POST", path, body=body, headers=headers), dict)
+
+    def upload(self, path: str, content: Upload, content_type: str) -> Json:
+        """POST `content` as it is. Raises HubUnreachable or ProblemAnswer."""
+        headers = {"Content-Type": content_type}
+        answer = self._send(
+            "POST", path, content=content, headers=headers, timeout_s=TRANSFER_TIMEOUT_S
+        )
+        return self._parsed(answer, dict)
+
+    def download(self, path: str, params: Query) -> Iterator[bytes]:
+        """The body at `path`, piece by piece.
+
+        Raises HubUnreachable or ProblemAnswer here; HubUnreachable while reading when it breaks.
+        """
+        answer = self._send("GET", path, params=params, stream=True, timeout_s=TRANSFER_TIMEOUT_S)
+        return self._pieces(answer)
+
+    def _pieces(self, response: requests.Response) -> Iterator[bytes]:
+        with closing(response):
+            try:
+                yield from response.iter_content(chunk_size=_CHUNK)
+            except requests.RequestException as broken:
+                raise self._unreachable(broken) from broken
 
     def stream(self, path: str, last_event_id: str | None) -> Iterator[str]:
         """Connect to an event stream, resumed after `last_event_id`, and return its lines.
@@ -82,8 +121,9 @@ class HubClient:
         method: str,
         path: str,
         *,
-        params: dict[str, str] | None = None,
+        params: Query | None = None,
         body: Json | None = None,
+        content: Upload | None = None,
         headers: dict[str, str] | None = None,
         stream: bool = False,
         timeout_s: float = READ_TIMEOUT_S,
@@ -94,6 +134,7 @@ class HubClient:
                 self.base_url + path,
                 params=params,
                 json=body,
+                data=content,
                 headers=headers,
                 stream=stream,
                 timeout=(CONNECT_TIMEOUT_S, timeout_s),

@@ -25,6 +25,11 @@ class CommandError(Exception):
         self.sentence = sentence
         self.remedy = remedy
 
+    @property
+    def sentences(self) -> list[str]:
+        """Every fault in a sentence of its own, where there are several."""
+        return [self.sentence]
+
     def document(self) -> dict[str, Any]:
         """The same as a problem document, for `--json`."""
         remedy = {"remedy": self.remedy} if self.remedy else {}
@@ -59,6 +64,14 @@ class ProblemAnswer(CommandError):  # noqa: N818 - the hub's problem+json, as re
         super().__init__(sentence, remedy=str(remedy) if remedy else None)
         self.status = status
         self.problem = problem
+        self._title = title
+
+    @property
+    def sentences(self) -> list[str]:
+        faults = self.problem.get("faults")
+        if isinstance(faults, list) and len(faults) > 1:
+            return [f"{self._title}: {fault}" for fault in faults]
+        return [self.sentence]
 
     def document(self) -> dict[str, Any]:
         return self.problem

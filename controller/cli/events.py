@@ -67,16 +67,19 @@ def follow(
     *,
     since: str | None = None,
     pause: Callable[[float], None] = time.sleep,
+    connected: Callable[[], None] = lambda: None,
 ) -> Iterator[Event]:
     """Events for ever, each resumed connection beginning after the last event seen.
 
-    Raises HubUnreachable when the hub was never reached, ProblemAnswer when it refuses; a hub that
-    was there and goes away is waited for, `notice` says so once.
+    `connected` is called for every connection. Raises HubUnreachable when the hub was never
+    reached, ProblemAnswer when it refuses; a hub that was there and goes away is waited for,
+    `notice` says so once.
     """
     last_id, reached, told, wait_s = since, False, False, FIRST_PAUSE_S
     while True:
         try:
             lines = client.stream("/events", last_id)
+            connected()
             if told:
                 notice("Connected again.")
             reached, told, wait_s = True, False, FIRST_PAUSE_S
@@ -124,6 +127,9 @@ def _story(kind: str, facts: dict[str, Any]) -> str:
     if kind == "rehearsal":
         said = f"{facts.get('fault', '')} {facts.get('stage', '')}: {facts.get('verdict', '')}"
         return f"{said} ({facts.get('id')})"
+    if kind == "run":
+        said = f"{facts.get('workflow', '')} {facts.get('status', '')}"
+        return f"{said}: {facts['reason']}" if facts.get("reason") else said
     if kind == "hub":
         return f"paused by {facts.get('by')}" if facts.get("paused") else "not paused, it heals"
     told = {key: value for key, value in facts.items() if key not in ("name", "id")}

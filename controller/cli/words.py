@@ -68,6 +68,34 @@ ACTION = {
     "": OFF,
 }
 STAGE = {"passed": GOOD, "failed": BAD, "aborted": WARNING}
+RUN = {
+    "pending": OFF,
+    "running": WAITING,
+    "waiting": WARNING,
+    "compensating": WARNING,
+    "succeeded": GOOD,
+    "compensated": WARNING,
+    "failed": BAD,
+    "compensation_failed": BAD,
+    "cancelled": OFF,
+}
+RUN_STEP = {
+    "pending": OFF,
+    "running": WAITING,
+    "held": WARNING,
+    "retrying": WARNING,
+    "succeeded": GOOD,
+    "failed": BAD,
+    "skipped": OFF,
+    "cancelled": WARNING,
+}
+UNDO = {
+    "running": WAITING,
+    "held": WARNING,
+    "retrying": WARNING,
+    "done": GOOD,
+    "failed": BAD,
+}
 CHECK = {"ok": GOOD, "warn": WARNING, "fail": BAD}
 
 _KIB = 1024.0
@@ -107,12 +135,25 @@ def milliseconds(count: float | None) -> str:
     return f"{count / 1000:.1f} s"
 
 
+def took(count: float | None) -> str:
+    """Milliseconds as a person says them: `1.2 s` below a minute, `2h 03m` above."""
+    return milliseconds(count) if count is None or count < 60_000 else span(count / 1000)
+
+
 def moment(told: object, form: str) -> str:
     """A time of the API in this machine's zone; as it stands where it is not one."""
     try:
         return datetime.fromisoformat(str(told)).astimezone().strftime(form)
     except ValueError:
         return str(told or "")
+
+
+def seconds(told: object) -> float:
+    """A time of the API in seconds since 1970; 0 where it is not one."""
+    try:
+        return datetime.fromisoformat(str(told)).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def printable(told: object) -> str:

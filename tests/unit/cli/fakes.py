@@ -186,3 +186,86 @@ def planned(
         "cause": cause,
         "after": after or [],
     }
+
+
+def run_step(identity: str, status: str = "succeeded", *needs: str, **facts: Any) -> dict[str, Any]:
+    """A step of a run of the API, of a service and with an action named for it."""
+    begun = status not in ("pending", "held", "skipped")
+    over = status in ("succeeded", "failed", "skipped", "cancelled")
+    return {
+        "id": identity,
+        "service": "saju-service",
+        "action": "calculate",
+        "method": "POST",
+        "path": "/actions/calculate",
+        "needs": list(needs),
+        "status": status,
+        "attempts": 1 if begun else 0,
+        "max_attempts": 3,
+        "started_at": "2026-01-02T03:04:05.100Z" if begun else None,
+        "ended_at": "2026-01-02T03:04:05.220Z" if over else None,
+        "latency_ms": 120.0 if begun and over else None,
+        "output": None,
+        "error": None,
+        "held_ms": 0,
+        "hold": None,
+        "retry_at": None,
+        "reused": False,
+        "compensation": None,
+    } | facts
+
+
+def workflow_run(status: str, *steps: dict[str, Any], **facts: Any) -> dict[str, Any]:
+    """A run of the API, 1.5 s after it began."""
+    ended = status not in ("pending", "running", "waiting", "compensating")
+    return {
+        "id": "run_1",
+        "workflow": "saju_processing",
+        "definition_hash": "d1",
+        "status": status,
+        "reason": None,
+        "error": None,
+        "by": "127.0.0.1 heal7",
+        "key": None,
+        "retry_of": None,
+        "created_at": "2026-01-02T03:04:05.000Z",
+        "started_at": "2026-01-02T03:04:05.000Z",
+        "ended_at": "2026-01-02T03:04:06.500Z" if ended else None,
+        "elapsed_ms": 1500,
+        "input": {},
+        "output": None,
+        "steps": list(steps),
+    } | facts
+
+
+def workflow(name: str, *steps: dict[str, Any], **facts: Any) -> dict[str, Any]:
+    """A workflow of the API."""
+    return {
+        "name": name,
+        "hash": "0123456789abcdef",
+        "description": {"ko": "사주 종합 처리", "en": "Four pillars processing"},
+        "steps": list(steps),
+        "timeout_s": 60.0,
+        "output": None,
+        "input_schema": None,
+        "schedule": None,
+        "concurrency": None,
+    } | facts
+
+
+def defined_step(identity: str, *needs: str, **facts: Any) -> dict[str, Any]:
+    """A step of a workflow of the API."""
+    return {
+        "id": identity,
+        "service": "saju-service",
+        "action": "calculate",
+        "method": "POST",
+        "path": "/actions/calculate",
+        "needs": list(needs),
+        "input": None,
+        "when": None,
+        "timeout_s": 10.0,
+        "retry": {"attempts": 3, "backoff_s": 0.5, "max_backoff_s": 10.0},
+        "start": False,
+        "compensate": None,
+    } | facts
