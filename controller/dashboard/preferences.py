@@ -60,10 +60,10 @@ def chosen(form: bytes) -> tuple[dict[str, str], str]:
     return cookies, back if _OWN.fullmatch(back) else PAGES[0]
 
 
-PAGES = ("/dashboard", "/dashboard/services", "/dashboard/incidents")
+PAGES = ("/dashboard", "/dashboard/services", "/dashboard/incidents", "/dashboard/workflows")
 # Quoted characters only: nothing that could end a header or name another host.
 _WORD = r"[\w.~%+-]+"
 _OWN = re.compile(
-    rf"{'|'.join(PAGES)}|{PAGES[2]}/{_WORD}|{PAGES[2]}\?{_WORD}={_WORD}(?:&{_WORD}={_WORD})?",
+    rf"{PAGES[0]}|(?:{'|'.join(PAGES[1:])})(?:/{_WORD}){{0,2}}(?:\?{_WORD}={_WORD}(?:&{_WORD}={_WORD}){{0,3}})?",
     re.ASCII,
 )

@@ -1,13 +1,14 @@
 """The pages' door to the web: thin, read-only, and all it knows of the hub is `HubPort`.
 
-Pages act through the public API like everybody else; nothing here changes the stack. A page is
+Pages act through the public API like everybody else; nothing here changes the stack (forms that
+begin runs are in `run_routes`). A page is
 rendered whole, and its live part again as a fragment that the browser morphs in: one renderer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
@@ -23,10 +24,13 @@ from controller.dashboard import (
     preferences,
     present,
     progress,
+    run_routes,
     story,
     wording,
 )
 from controller.dashboard.incidents import Line
+from controller.dashboard.present import Mark
+from controller.dashboard.run_routes import RunPages, WorkflowsPort
 from controller.errors import NotFoundError, StoreError, UnknownServiceError
 from controller.i18n import catalogue, word
 from controller.model.incident import Ending, Incident
@@ -39,6 +43,7 @@ _RECENT = 6
 _LATEST = 5
 _LISTED = 100
 _FRAGMENTS = "/dashboard/fragments/"
+_SENT = ("ui.js.", "ui.op.", "ui.unit.")
 _STATES = {"open": True, "closed": False}
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -90,10 +95,11 @@ class HubPort(Protocol):
     def version(self) -> str: ...
 
 
-def router(hub: HubPort) -> APIRouter:
-    """Every page under /dashboard, its fragments, its assets, and the way from `/`."""
+def router(hub: HubPort, workflows: WorkflowsPort, zone: tzinfo = UTC) -> APIRouter:
+    """Every page under /dashboard, its fragments, its assets, and the way from `/`. `zone` is the
+    one that schedules of workflows are meant in."""
     routes = APIRouter(include_in_schema=False)
-    pages = Pages(hub)
+    pages = Pages(hub, workflows)
     routes.get("/")(root)
     routes.get("/dashboard")(pages.overview)
     routes.get("/dashboard/services")(pages.services)
@@ -107,14 +113,16 @@ def router(hub: HubPort) -> APIRouter:
     routes.get(_FRAGMENTS + "rehearsals/{identifier}")(pages.rehearsal)
     routes.get(assets.PREFIX + "/{digest}/{path:path}")(pages.asset)
     routes.post("/dashboard/preferences")(prefer)
+    RunPages(workflows, pages, zone).register(routes, _FRAGMENTS)
     return routes
 
 
 class Pages:
     """The endpoints that render one hub."""
 
-    def __init__(self, hub: HubPort) -> None:
+    def __init__(self, hub: HubPort, workflows: WorkflowsPort) -> None:
         self._hub = hub
+        self._workflows = workflows
         self._assets = assets.load(_HERE / "static")
         self._jinja = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
@@ -130,34 +138,34 @@ class Pages:
             self._jinja.get_template(name)
 
     async def overview(self, request: Request) -> HTMLResponse:
-        return self._page(request, "overview", await self._latest(request))
+        return self.page(request, "overview", await self._latest(request))
 
     async def overview_part(self, request: Request) -> HTMLResponse:
-        return self._part(request, "overview", await self._latest(request))
+        return self.part(request, "overview", await self._latest(request))
 
     async def services(self, request: Request) -> HTMLResponse:
-        return self._page(request, "services", await self._pressing())
+        return self.page(request, "services", await self.pressing())
 
     async def services_part(self, request: Request) -> HTMLResponse:
-        return self._part(request, "services", await self._pressing())
+        return self.part(request, "services", await self.pressing())
 
     async def incidents(self, request: Request) -> HTMLResponse:
         facts = await self._listed(request)
-        return self._page(request, "incidents", facts, "incidents" + facts["query"])
+        return self.page(request, "incidents", facts, "incidents" + facts["query"])
 
     async def incidents_part(self, request: Request) -> HTMLResponse:
-        return self._part(request, "incidents", await self._listed(request))
+        return self.part(request, "incidents", await self._listed(request))
 
     async def incident(self, request: Request, identifier: str) -> HTMLResponse:
         """One incident's story; an unknown one is told as a page too, with status 404."""
         facts = await self._told(request, identifier)
-        page = self._page(request, "incident", facts, f"incidents/{quote(identifier, safe='')}")
+        page = self.page(request, "incident", facts, f"incidents/{quote(identifier, safe='')}")
         page.status_code = 200 if facts["story"] else 503 if facts["unread"] else 404
         return page
 
     async def incident_part(self, request: Request, identifier: str) -> HTMLResponse:
         """The same live part. Always 200: that it is unknown is an answer, not a lost hub."""
-        return self._part(request, "incident", await self._told(request, identifier))
+        return self.part(request, "incident", await self._told(request, identifier))
 
     async def operation(self, request: Request, identifier: str) -> HTMLResponse:
         """One operation's progress, for the dialog. Raises NotFoundError when it is not known."""
@@ -192,7 +200,7 @@ class Pages:
             return Response(status_code=304, headers=headers)
         return Response(found.body, media_type=found.media_type, headers=headers)
 
-    def _page(self, request: Request, name: str, own: dict[str, Any], at: str = "") -> HTMLResponse:
+    def page(self, request: Request, name: str, own: dict[str, Any], at: str = "") -> HTMLResponse:
         """`at` is the address under /dashboard/ where it is more than the page's name."""
         where = at or name
         wishes = _wishes(request)
@@ -206,10 +214,14 @@ class Pages:
         }
         return self._html(f"{name}.html", facts)
 
-    def _part(self, request: Request, name: str, own: dict[str, Any]) -> HTMLResponse:
+    def part(self, request: Request, name: str, own: dict[str, Any]) -> HTMLResponse:
         language = _wishes(request).language
         facts = self._facts(name, own.pop("abandoned"), language, clock.now())
         return self._html(f"_{name}.html", facts | own)
+
+    def marks(self, language: str) -> Mapping[str, Mark]:
+        """Every service by name, as it is mentioned."""
+        return present.marks(self._hub.view(), self._hub.operations(), language)
 
     def _facts(
         self, name: str, given_up: Sequence[Incident], language: str, now: datetime
@@ -232,6 +244,7 @@ class Pages:
             "open_incidents": len(still_open),
             "given_up": len(given_up),
             "title": "",
+            "wakes": "",
             "troubles": incidents.by_service(view, still_open, given_up, language, now),
             "version": self._hub.version,
         }
@@ -240,7 +253,10 @@ class Pages:
         found, unread = await self._incidents(None, None, _LATEST)
         language, now = _wishes(request).language, clock.now()
         latest = [incidents.line(incident, language, now) for incident in found]
-        return await self._pressing() | {"latest": latest, "unread": unread}
+        under_way = run_routes.under_way(self._workflows, language, now)
+        return (
+            await self.pressing() | under_way | {"latest": latest, "unread": unread, "wakes": "all"}
+        )
 
     async def _listed(self, request: Request) -> dict[str, Any]:
         """The list under its filter. An unknown state filters nothing; an unknown service all."""
@@ -254,7 +270,7 @@ class Pages:
         language, now = _wishes(request).language, clock.now()
         chosen = {"service": service, "state": state if state in _STATES else None}
         names = [s.name for s in self._hub.view().services]
-        pressing = await self._pressing()
+        pressing = await self.pressing()
         given_up = pressing["abandoned"]
         listed = [i for i in given_up if is_open is not True and service in (None, i.service)]
         first = [*still_open, *listed]
@@ -273,13 +289,13 @@ class Pages:
         language, now = _wishes(request).language, clock.now()
         found, unread = await self._incident(identifier)
         if found is None:
-            return await self._pressing() | {"story": None, "unread": unread}
+            return await self.pressing() | {"story": None, "unread": unread}
         stack = present.stack(self._hub.view(), self._hub.operations(), language, now)
         row = next((row for row in stack.rows if row.name == found.service), None)
         told = story.story(found, row, self._hub.paused is not None, language, now)
         drills = {r.id: r for r in self._hub.rehearsals()}
         drill = drills.get(found.rehearsal or "")
-        return await self._pressing() | {
+        return await self.pressing() | {
             "title": told.headline.text,
             "unread": unread,
             "story": told,
@@ -291,7 +307,7 @@ class Pages:
         found = None if identifier is None else (await self._incident(identifier))[0]
         return None if found is None else incidents.line(found, language, now)
 
-    async def _pressing(self) -> dict[str, Any]:
+    async def pressing(self) -> dict[str, Any]:
         """What is closed but not over: the last word on a service in trouble was "gave up"."""
         alone = [s for s in self._hub.view().services if present.in_trouble(s) and not s.incident]
         last = [(await self._incidents(s.name, None, 1))[0] for s in alone]
@@ -357,6 +373,6 @@ def _translator(language: str) -> dict[str, Any]:
 
 
 def _words(language: str) -> dict[str, str]:
-    """What the scripts say: every `ui.js.…` sentence and the names of plan operations."""
-    keys = [key for key in catalogue() if key.startswith(("ui.js.", "ui.op."))]
+    """What the scripts say: every `ui.js.…` sentence, names of plan operations, and units."""
+    keys = [key for key in catalogue() if key.startswith(_SENT)]
     return {key.removeprefix("ui."): catalogue()[key][language] for key in keys}

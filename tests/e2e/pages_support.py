@@ -46,6 +46,7 @@ from tests.e2e.pages_support_data import (
     WORKFLOWS,
 )
 from tests.e2e.pages_support_healing import HEALING_SENTENCES, HealingFacts
+from tests.e2e.pages_support_runs import FakeWorkflows
 
 
 def healthy(name: str, port: int, now: datetime, index: int = 0) -> ServiceView:
@@ -77,6 +78,8 @@ class FakeHub(HealingFacts):
 
     def __init__(self) -> None:
         catalogue().update(SENTENCES | HEALING_SENTENCES)
+        self.streams: set[asyncio.Queue[str | None]] = set()
+        self.flows = FakeWorkflows(self.publish)
         self.url = ""
         self.reset()
 
@@ -97,7 +100,7 @@ class FakeHub(HealingFacts):
         self.calls: list[str] = []
         self.down = False
         self.forget()
-        self.streams: set[asyncio.Queue[str | None]] = getattr(self, "streams", set())
+        self.flows.reset()
 
     # -- HubPort
     def view(self) -> StackView:
@@ -345,7 +348,8 @@ def app(hub: FakeHub) -> FastAPI:
     web.post("/orchestration/services/{service:path}/rehearse")(hub.ask_rehearsal)
     web.post("/orchestration/services/{service:path}/{verb}")(hub.ask_one)
     web.post("/orchestration/{verb}-all")(hub.ask_all)
-    web.include_router(router(hub))
+    web.include_router(hub.flows.router())
+    web.include_router(router(hub, hub.flows))
     return web
 
 

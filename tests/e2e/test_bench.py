@@ -28,6 +28,12 @@ def test_the_healing_bench_prints_figures_with_their_goals_and_the_faults() -> N
     assert "0 faults" in out
 
 
+def test_the_workflow_bench_prints_figures_with_their_goals() -> None:
+    out = shell(".venv/bin/python bench/workflows.py --runs 100 --listed 200 --no-peers").out
+    for figure in ("runs/s", "added .goal <= 3 ms.", "finished runs from the journal", "was late"):
+        assert re.search(figure, out), out
+
+
 def test_probing_a_large_stack_prints_what_it_costs() -> None:
     out = shell(".venv/bin/python bench/probes.py --services 20 --hanging 1 --seconds 1").out
     for cost in ("probes/s", "loop lag p50", "loop lag p99", "of one core"):

@@ -126,7 +126,7 @@ def test_every_command_of_the_readme_does_what_it_says(home: Home) -> None:
             answers(command, json.loads(printed))
         elif command.line == "make up":
             shows_the_stack(printed)
-    # The last ones were: plan and restart saju-service after stop-all.
+    # The last ones: start what stop-all had stopped, restart saju-service, run a workflow on it.
     assert home.client.services()["saju-service"]["health"] == "healthy"
 
 

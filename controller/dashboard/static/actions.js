@@ -43,9 +43,11 @@ async function post(path, sent) {
   );
 }
 
+const HARMLESS = ["start", "resume", "run", "run-retry", "run-resume"];
+const RUNS = "/dashboard/workflows/runs/";
 const SWITCHES = { pause: "js.paused", resume: "js.resumed" };
 
-/** Where an action is asked for; an empty service means the whole stack. */
+/** Where an action on services is asked for; an empty service means the whole stack. */
 function pathOf({ verb, service }) {
   if (verb in SWITCHES) return `/orchestration/${verb}`;
   return service
@@ -79,6 +81,7 @@ export class Actions {
     if (event.target === this.#dialog) return this.#dialog.close(); // the backdrop
     const button = event.target.closest("button[data-verb]");
     if (!button) return;
+    event.preventDefault(); // without us it would post its form
     if (button.getAttribute("aria-disabled") === "true") {
       announce(say("js.busy"));
       return;
@@ -94,12 +97,12 @@ export class Actions {
     note.textContent = asked.note;
     note.hidden = !asked.note;
     this.#go.textContent = asked.label;
-    this.#go.classList.toggle("takes-down", !["start", "resume"].includes(asked.verb));
+    this.#go.classList.toggle("takes-down", !HARMLESS.includes(asked.verb));
     this.#close.textContent = say("js.cancel");
     this.#dialog.showModal();
     this.#close.focus();
     if (asked.verb === "rehearse") this.#choose();
-    else if (asked.verb in SWITCHES) this.#settle();
+    else if (asked.verb in SWITCHES || asked.path) this.#settle();
     else this.#plan();
   }
 
@@ -184,10 +187,19 @@ export class Actions {
     return [(await post(`${path}?wait=false`)).operation, "operations"];
   }
 
+  /** Something about a run: what is new has a page of its own, what is ours goes on here. */
+  async #run({ verb, path, service }) {
+    const run = await post(path, verb === "run" ? {} : undefined);
+    if (run.id !== service) return location.assign(RUNS + encodeURIComponent(run.id));
+    this.#dialog.close();
+    toast(say(verb.replace("run-", "js.run.")), "ok");
+  }
+
   async #act(force = false) {
     const asked = this.#asked;
     this.#wait(say("js.asking"));
     try {
+      if (asked.path) return await this.#run(asked);
       const [id, part] = await this.#request(asked, force);
       if (id) {
         this.#watched.set(id, part);

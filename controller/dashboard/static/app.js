@@ -3,12 +3,13 @@
 import { Actions } from "./actions.js";
 import { Live } from "./live.js";
 import { announce, clockTime, localiseTimes, say } from "./say.js";
+import { tick } from "./ticks.js";
 
 const root = document.getElementById("live");
 const link = document.getElementById("link");
 const stale = document.getElementById("stale");
 const title = document.title;
-const { fragment, events } = document.body.dataset;
+const { fragment, events, wakes } = document.body.dataset;
 
 function headline() {
   return document.getElementById("headline")?.textContent ?? "";
@@ -32,9 +33,17 @@ function recount() {
 
 function refreshed() {
   localiseTimes(root);
+  tick(root);
   retitle();
   recount();
   if (headline() !== told) announce((told = headline()));
+}
+
+/** A wide drawing begins where the run is. */
+function showNow() {
+  const now = root.querySelector(".dag .now");
+  const box = now?.closest(".dag-box");
+  if (box) box.scrollLeft = now.getBBox().x - box.clientWidth / 2;
 }
 
 function linked(state, fresh) {
@@ -50,11 +59,15 @@ function linked(state, fresh) {
 }
 
 localiseTimes(root);
+tick(root);
+setInterval(() => document.hidden || tick(root), 1_000);
 retitle();
+showNow();
 const actions = new Actions();
 new Live(root, {
   fragment,
   events,
+  wakes,
   onRefresh: refreshed,
   onMoved: (id) => actions.moved(id),
   onLink: linked,

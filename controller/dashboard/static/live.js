@@ -39,6 +39,7 @@ export class Live {
   #root;
   #fragment;
   #events;
+  #wakes;
   #hooks;
   #source = null;
   #attempt = 0;
@@ -52,10 +53,12 @@ export class Live {
   #poll = null;
   #retry = null;
 
-  constructor(root, { fragment, events, ...hooks }) {
+  /** `wakes` says which runs the page shows: an id, "all", or nothing. */
+  constructor(root, { fragment, events, wakes, ...hooks }) {
     this.#root = root;
     this.#fragment = fragment;
     this.#events = events;
+    this.#wakes = wakes;
     this.#hooks = hooks;
     // A hidden tab holds no connection: browsers allow six to one host, and tabs pile up.
     document.addEventListener("visibilitychange", () => (document.hidden ? this.stop() : this.start()));
@@ -108,12 +111,20 @@ export class Live {
     for (const name of ["service", "engine", "config", "incident", "hub"]) {
       source.addEventListener(name, () => this.changed());
     }
+    source.addEventListener("run", (event) => this.#ran(identifier(event.data)));
+    // Too many at once to name each.
+    source.addEventListener("runs", () => this.#ran(this.#wakes));
     for (const name of ["operation", "rehearsal"]) {
       source.addEventListener(name, (event) => {
         this.changed();
         this.#hooks.onMoved(identifier(event.data));
       });
     }
+  }
+
+  /** There may be a hundred runs a second; only a page that shows them cares. */
+  #ran(id) {
+    if (this.#wakes === "all" || (this.#wakes && this.#wakes === id)) this.changed();
   }
 
   async #refresh() {
