@@ -33,12 +33,13 @@ check: venv-dev ## Lint, format, types and layer contracts
 test: venv-dev ## Set up what tests need, then run all tests (PYTEST="-k name" to choose)
 	@scripts/test.sh $(PYTEST)
 
-bench: venv-dev ## Measure against plain Compose, the engine itself and a watcher, and kill the hub 20 times
+bench: venv-dev ## Measure against plain Compose, the engine, a watcher and workflow engines; kill the hub 20 times
 	@.venv/bin/heal7 up && .venv/bin/python bench/lifecycle.py $(ARGS) && .venv/bin/python bench/kills.py
 	@.venv/bin/python bench/healing.py --only crash,hang,feed
+	@.venv/bin/python bench/workflows.py
 
 chaos: venv-dev ## Break everything at length, and count what must never happen (about an hour; ARGS=--short)
-	@.venv/bin/heal7 setup && .venv/bin/python bench/healing.py --only storm,root,stops,loop,hub,daemon $(ARGS)
+	@.venv/bin/heal7 setup && .venv/bin/python bench/healing.py --only storm,root,stops,loop,hub,daemon,join $(ARGS)
 
 simulate: venv-dev ## Play 1,000 days of healing in 10,000 worlds, and break it on purpose (ARGS="--seeds N")
 	@.venv/bin/python -m tests.simulation $(ARGS) && .venv/bin/python -m tests.simulation --mutants

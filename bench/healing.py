@@ -30,6 +30,7 @@ from bench.chaos import (
     feed,
     hang,
     hubkill,
+    join,
     stops,
     storm,
 )
@@ -58,6 +59,7 @@ SECTIONS = {
     "hub": Section(hubkill.run, "the hub killed while it heals", 50, 3),
     "daemon": Section(daemon.run, "dockerd ended, killed and frozen", 10, 1, 3),
     "feed": Section(feed.run, "deaths as an open client sees them", 100, 5),
+    "join": Section(join.run, "kills in the middle of a workflow's step", 50, 3),
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.chaos import crash, crashloop, daemon, feed, hang, hubkill, stops, storm
+from bench.chaos import crash, crashloop, daemon, feed, hang, hubkill, join, stops, storm
 from bench.chaos.arena import Arena
 from bench.chaos.dependants import CRASH, HANG, Scene
 from bench.chaos.report import Report
@@ -62,6 +62,12 @@ def test_a_crash_loop_is_tried_within_its_budget_and_never_shown_as_well(arena: 
 def test_nothing_is_restarted_by_mistake_for_its_engine(arena: Arena) -> None:
     wanted = "dockerd ended, killed or frozen 3 times: wrong restarts or losses"
     assert wanted in run(daemon.run, arena, 1)
+
+
+def test_a_run_waits_for_the_heal_of_a_service_killed_in_the_middle_of_its_step(
+    arena: Arena,
+) -> None:
+    assert "  held for the heal, p50 / p99" in run(join.run, arena, 2)
 
 
 def test_an_open_client_is_told_of_every_death(arena: Arena) -> None:

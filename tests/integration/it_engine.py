@@ -65,10 +65,15 @@ class Witness:
 
     def said(self, project: str, service: str, word: str) -> datetime:
         """When the service last printed `word <unix time>`."""
-        raw = self.api.api.logs(self.one(project, service)["Id"]).decode()
+        raw = self.logs(project, service)
         stamps = [line.split()[1] for line in raw.splitlines() if line.startswith(f"{word} ")]
         assert stamps, f"{service} never said {word!r}: {raw[-500:]}"
         return datetime.fromtimestamp(float(stamps[-1]), UTC)
+
+    def logs(self, project: str, service: str) -> str:
+        """All that the service's container has printed."""
+        output: bytes = self.api.api.logs(self.one(project, service)["Id"])
+        return output.decode()
 
     def picture(self, project: str) -> Json:
         """All that a dry run must leave as it is."""

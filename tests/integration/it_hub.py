@@ -174,6 +174,10 @@ class HubProcess:
         except httpx.TransportError:
             return False
 
+    def is_dead(self) -> bool:
+        """Whether it ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
     def kill9(self) -> None:
         """As the kernel's OOM killer would."""
         self._end(signal.SIGKILL)

@@ -53,7 +53,37 @@ if not os.path.exists(os.environ['GATE']):
 os.environ.pop('GATE')
 """
 
+# Also does actions: takes as long as the body says, refuses where it says so, says what it did, and
+# answers a key that it knows from memory.
+_WORKER = """
+import json, threading
+known, lock = {}, threading.Lock()
+def act(self):
+    body = json.loads(self.rfile.read(int(self.headers.get('Content-Length') or 0)) or 'null') or {}
+    key = self.headers.get('Idempotency-Key')
+    undo = self.path.endswith('/compensate')
+    with lock:
+        turn = known.setdefault(key, threading.Lock())
+    with turn:
+        again = key in known.setdefault('done', set())
+        print('undo' if undo else 'begun', key, flush=True)
+        if not again and not undo:
+            time.sleep(float(body.get('takes') or 0))
+        print('again' if again else 'undid' if undo else 'did', key, flush=True)
+        known['done'].add(key)
+    refused = not undo and body.get('refuse')
+    answer = json.dumps({'detail': 'I will not.'} if refused else {'result': {'key': key}}).encode()
+    self.send_response(422 if refused else 200)
+    self.send_header('Content-Type', 'application/json')
+    self.send_header('Content-Length', str(len(answer)))
+    self.end_headers()
+    self.wfile.write(answer)
+Handler.do_POST = act
+"""
+
 SERVER = textwrap.dedent(_SERVER)
+# Before the line that serves for ever.
+WORKER = SERVER.replace("ThreadingHTTPServer(('',", _WORKER.strip() + "\nThreadingHTTPServer(('',")
 CRASHES = textwrap.dedent(_CRASHES) + SERVER
 
 
@@ -90,6 +120,7 @@ class Stack:
     services: dict[str, Service]
     volumes: dict[str, Any] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
+    workflows: dict[str, Any] = field(default_factory=dict)
 
     @property
     def compose_file(self) -> Path:
@@ -114,7 +145,10 @@ class Stack:
         }
         if self.limits:
             orchestration["limits"] = self.limits
-        self.config.write_text(yaml.safe_dump({"orchestration": orchestration}))
+        config = {"orchestration": orchestration}
+        if self.workflows:
+            config["workflows"] = self.workflows
+        self.config.write_text(yaml.safe_dump(config, sort_keys=False))
 
     def container(self, service: str) -> str:
         """The name that the hub gives the service's container."""
