@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -15,6 +17,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 import aiohttp
+from yarl import URL
 
 from controller import clock
 from controller.health.probe import Target
@@ -29,6 +32,7 @@ MAX_BYTES = 1_048_576
 _SHOWN = 2000
 _MAX_RETRY_AFTER_S = 3600.0
 _KEEP_ALIVE_S = 2.0
+_HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
@@ -88,7 +92,8 @@ class HttpCaller:
         host = f"[{target.host}]" if ":" in target.host else target.host
         async with self._open().request(
             asking.call.method,
-            f"http://{host}:{target.port}{request.path}",
+            # As it stands: a library that tidies addresses would undo what was quoted on purpose.
+            URL(f"http://{host}:{target.port}{request.path}", encoded=True),
             data=request.body,
             headers=request.headers,
             timeout=aiohttp.ClientTimeout(total=asking.timeout_s),
@@ -132,8 +137,15 @@ def _prepared(asking: Asking) -> _Request:
         value = expression.evaluate(call.input, asking.context)
         body = json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
         headers["Content-Type"] = "application/json"
-    path = expression.fill(call.path, asking.context, lambda part: quote(part, safe=""))
+    path = expression.fill(call.path, asking.context, _segment)
     return _Request(path, headers, body)
+
+
+def _segment(part: str) -> str:
+    """A value as part of a path, which it can neither leave nor shorten. Raises ExpressionError."""
+    if part in ("", ".", "..", "null"):
+        raise ExpressionError(f"{part!r} cannot stand in a path")
+    return quote(part, safe="")
 
 
 def _traceparent(asking: Asking) -> str:
@@ -172,13 +184,24 @@ def _value(raw: bytes) -> Any:
     if not said.strip():
         return None
     try:
-        return json.loads(said, parse_constant=_refused)
+        value = json.loads(said, parse_constant=_refused, parse_float=_finite)
+        if _HALF_A_PAIR.search(said):
+            # Half of a surrogate pair is valid JSON, and nobody can be sent it.
+            whole = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+            value = json.loads(whole)
     except (ValueError, RecursionError):
         return said
+    return value
 
 
 def _refused(constant: str) -> float:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    """A number that is too large for a float would come back as no JSON."""
+    number = float(digits)
+    return number if math.isfinite(number) else _refused(digits)
 
 
 def _said(value: Any) -> str | None:

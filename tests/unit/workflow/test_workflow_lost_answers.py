@@ -4,6 +4,7 @@ no run is left that nobody carries out."""
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -11,12 +12,12 @@ import pytest
 
 from controller.errors import StoreError
 from controller.model.run import Kind, RunStatus
-from controller.store.journal import Append, FencedError, NewRun, StoreGoneError
+from controller.store.journal import Append, FencedError, NewRun, StoredRun, StoreGoneError
 from controller.store.journal_rows import Written
 from controller.store.journal_sqlite import SqliteBackend
 from controller.workflow.activities import Asking
 from controller.workflow.keeper import Keeper
-from controller.workflow.outcome import Outcome
+from controller.workflow.outcome import Ending, Outcome
 from tests.unit.workflow.workflow_builders import Bench, line
 
 
@@ -29,6 +30,18 @@ class Forgetful(SqliteBackend):
         self.lose = ""
         self.fenced = False
         self.inherited: list[str] = []
+        self.may_read: threading.Event | None = None
+        self.may_answer: threading.Event | None = None
+        self.has_read = threading.Event()
+
+    def live(self) -> list[StoredRun]:
+        if self.may_read is None or self.may_answer is None:
+            return super().live()
+        assert self.may_read.wait(10)
+        found = super().live()
+        self.has_read.set()
+        assert self.may_answer.wait(10)
+        return found
 
     def write(self, batch: Sequence[NewRun | Append]) -> Written:
         answer = super().write(batch)
@@ -129,16 +142,28 @@ async def test_runs_taken_over_in_a_beat_whose_answer_got_lost_go_on(
     assert (await bench.workflows.wait(run_id, 10)).status is RunStatus.SUCCEEDED
 
 
-async def test_what_begins_while_runs_are_taken_up_is_carried_out_once(
-    hub: Hub,
-) -> None:
-    bench, _, _ = hub
-    begun = [bench.workflows.submit("w", None, "me") for _ in range(50)]
-    taken, *runs = await asyncio.gather(bench.workflows.take_up(), *begun)
-    for run, _ in runs:
-        assert (await bench.workflows.wait(run.id, 10)).status is RunStatus.SUCCEEDED
-    assert taken == 0
-    assert bench.caller.asked.count("a") == bench.caller.asked.count("b") == 50
+async def test_what_begins_and_ends_while_runs_are_taken_up_is_left_alone(hub: Hub) -> None:
+    bench, backend, _ = hub
+    going = asyncio.Event()
+
+    async def slow(asking: Asking) -> Outcome:
+        await going.wait()
+        return Outcome(Ending.DONE)
+
+    bench.caller.scripts["b"] = [slow]
+    backend.may_read, backend.may_answer = threading.Event(), threading.Event()
+    taking_up = asyncio.create_task(bench.workflows.take_up())
+    await asyncio.sleep(0)
+    run, _ = await bench.workflows.submit("w", None, "me")
+    await bench.caller.until_asked("b")
+    backend.may_read.set()
+    await asyncio.to_thread(backend.has_read.wait, 10)
+    going.set()
+    assert (await bench.workflows.wait(run.id, 10)).status is RunStatus.SUCCEEDED
+    backend.may_answer.set()
+    assert await taking_up == 0
+    assert bench.runner.find(run.id) is None
+    assert bench.caller.asked == ["a", "b"]
 
 
 async def test_a_hub_that_was_taken_over_lets_go_even_of_what_has_just_begun(hub: Hub) -> None:

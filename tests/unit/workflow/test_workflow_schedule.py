@@ -160,3 +160,15 @@ def test_a_second_before_the_hour_comes_again_nothing_later_is_due() -> None:
     found = due("30 * * * *", found, later)
     assert found is not None
     assert found.isoformat() == "2026-10-25T02:30:00+01:00"
+
+
+def test_a_schedule_that_began_in_the_second_hour_does_not_make_up_for_the_first() -> None:
+    last, now = (at(f"2026-10-25 02:{minute}", BERLIN, again=True) for minute in ("10", "50"))
+    assert due("30 2 * * *", last, now) is None
+
+
+def test_what_was_missed_in_the_first_hour_is_made_up_for_in_the_second() -> None:
+    last, now = at("2026-10-25 01:50", BERLIN), at("2026-10-25 02:40", BERLIN, again=True)
+    found = due("45 * * * *", last, now)
+    assert found is not None
+    assert found.isoformat() == "2026-10-25T02:45:00+02:00"

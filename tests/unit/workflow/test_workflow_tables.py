@@ -280,6 +280,32 @@ def test_to_resume_gives_failed_undos_all_their_attempts_again() -> None:
     assert after.steps["b"] == good
 
 
+# Times
+
+
+def test_a_hold_lasts_from_its_first_moment_though_its_reason_changes() -> None:
+    other = {"reason": text("run.waits_starting", service="a").to_json(), "incident": None}
+    step = a_step(StepStatus.HELD)
+    after = apply(a_run(RunStatus.RUNNING, step), Event(Kind.STEP_HELD, NOW, "a", other))
+    held = after.steps["a"].hold
+    assert held == Hold(text("run.waits_starting", service="a"), HOLD.since)
+    step = a_step(StepStatus.SUCCEEDED, UndoStatus.HELD)
+    after = apply(a_run(RunStatus.COMPENSATING, step), Event(Kind.UNDO_HELD, NOW, "a", other))
+    assert after.steps["a"].undo.hold == held
+
+
+def test_it_began_with_its_first_attempt_and_took_as_long_as_its_last() -> None:
+    step = a_step(StepStatus.RETRYING)
+    run = apply(a_run(RunStatus.RUNNING, step), event(Kind.STEP_STARTED, "a"))
+    run = apply(run, Event(Kind.STEP_SUCCEEDED, NOW + 0.25, "a"))
+    after = run.steps["a"]
+    assert (after.started_at, after.attempt_at, after.latency_ms) == (1001.0, NOW, 250.0)
+    undo = Undo(UndoStatus.RETRYING, 1, 1500.0, retry_at=NOW)
+    step = replace(a_step(StepStatus.SUCCEEDED), undo=undo)
+    run = apply(a_run(RunStatus.COMPENSATING, step), event(Kind.UNDO_STARTED, "a"))
+    assert run.steps["a"].undo.started_at == 1500.0
+
+
 # What is not about one status
 
 
