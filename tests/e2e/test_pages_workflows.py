@@ -86,7 +86,7 @@ async def test_a_waiting_run_says_for_what_and_leads_to_the_incident(stage: Stag
     stage.hub.night(clock.now())
     async with stage.page(told(stage, runs.waiting())) as page:
         await expect(page.locator("h1")).to_have_text("saju_processing is waiting")
-        await expect(page.locator(".lead")).to_contain_text("test-service is not well")
+        await expect(page.locator(".lead")).to_contain_text("test-service is being restarted")
         held = page.locator("#step-quality-check")
         await expect(held).to_contain_text("held")
         await expect(held).to_contain_text("held for 1 min")
@@ -211,7 +211,7 @@ async def test_runs_arrive_in_the_list_and_on_the_overview(stage: Stage) -> None
             stage.hub.flows.tell(runs.waiting())
             row = page.locator(f"#run-{runs.waiting().id}")
             await expect(row).to_contain_text("Waiting")
-            await expect(row).to_contain_text("test-service is not well")
+            await expect(row).to_contain_text("test-service is being restarted")
             await expect(row.locator("[data-elapsed]")).to_have_text(re.compile(r"1 min \d+ s"))
 
 
