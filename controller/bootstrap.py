@@ -44,6 +44,8 @@ from controller.orchestrator.supervisor import Supervisor
 from controller.orchestrator.world import World
 from controller.store.database import Database
 from controller.store.healing import HealingStore
+from controller.store.journal import Backend
+from controller.store.journal_postgres import PostgresBackend
 from controller.store.journal_sqlite import SqliteBackend
 from controller.store.state import StateStore
 from controller.tasks import Tasks, tune_interpreter
@@ -103,7 +105,7 @@ class Hub:
         self.supervisor.on_incident = self._count
         self.flows = assemble(
             config.workflows,
-            SqliteBackend(state_dir / "runs.sqlite3"),
+            _journal(config, state_dir),
             StackServices(self.world, self.lifecycle, self.supervisor),
             self._tasks,
             [RunFeed(self.bus), RunFigures(self.figures)],
@@ -219,6 +221,11 @@ class Hub:
     @property
     def died(self) -> str | None:
         return self._died
+
+
+def _journal(config: HubConfig, state_dir: Path) -> Backend:
+    address = config.runs_database
+    return PostgresBackend(address) if address else SqliteBackend(state_dir / "runs.sqlite3")
 
 
 def _upkeep(said: RunsSettings) -> Upkeep:

@@ -7,6 +7,8 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   packages=()
   command -v chromium >/dev/null || packages+=(chromium)
   command -v docker-compose >/dev/null || packages+=(docker-compose)
+  # Several hubs share their runs in it; the tests start clusters of their own.
+  compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || packages+=(postgresql)
   # The README's own examples call it.
   command -v curl >/dev/null || packages+=(curl)
   # Playwright's driver is a program that needs it, and its wheel cannot say so.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from controller.config.managed import (
 from controller.config.node import Mark, Report
 from controller.config.settings import RecoverySettings, Settings
 from controller.config.settings_reader import SettingsFile, read_settings
+from controller.config.settings_workflows import check_database
 from controller.config.workflows import Services, read_workflows
 from controller.errors import ConfigError
 from controller.model.spec import HealingLimits, StackSpec
@@ -37,13 +38,15 @@ DEFAULT_PROJECT = "heal7"
 @dataclass(frozen=True, slots=True)
 class HubConfig:
     """Everything the hub was told. `workflows` are by name, in the order of config.yaml; `digest`
-    changes when a byte of any of `sources` does."""
+    changes when a byte of any of `sources` does; `runs_database` is an address with its password.
+    """
 
     settings: Settings
     stack: StackSpec
     workflows: Mapping[str, Definition]
     sources: tuple[Path, ...]
     digest: str
+    runs_database: str | None = field(default=None, repr=False)
 
 
 def load(config_file: Path, env: Mapping[str, str]) -> HubConfig:
@@ -80,7 +83,21 @@ def load(config_file: Path, env: Mapping[str, str]) -> HubConfig:
         compiled.report.fault(Mark(files[0]), "no service is declared, or none is enabled")
     compiled.report.check()
     stack = replace(to_stack(compiled, treatments, __version__), limits=_limits(found.settings))
-    return HubConfig(found.settings, stack, workflows, reader.sources, reader.digest())
+    database = _runs_database(found, reader, base)
+    return HubConfig(found.settings, stack, workflows, reader.sources, reader.digest(), database)
+
+
+def _runs_database(found: SettingsFile, reader: FileReader, base: str) -> str | None:
+    """The address of the database of runs; raises ConfigError where its file holds none."""
+    said = found.settings.runs
+    if said.database_file is None:
+        return said.database
+    path = os.path.normpath(os.path.join(base, os.path.expanduser(said.database_file)))
+    address = (reader.read(path) or "").strip()
+    try:
+        return check_database(address)
+    except ValueError as error:
+        raise ConfigError([f"{path}:1: {error}"], remedy="write the address into it") from error
 
 
 def normalise(

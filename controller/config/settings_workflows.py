@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     WrapValidator,
+    model_validator,
 )
 
 from controller.config.settings_base import Count, FewTimes, Seconds, Strict, not_boolean
@@ -147,6 +148,13 @@ def _zone(value: str) -> str:
     return value
 
 
+def check_database(value: str) -> str:
+    """The address of a PostgreSQL database. Raises ValueError, which does not repeat it."""
+    if not value.startswith(("postgresql://", "postgres://")):
+        raise ValueError("an address such as postgresql://user@host/name is asked for")
+    return value
+
+
 class RunsSettings(Strict):
     """What becomes of runs that have ended, and when schedules are meant."""
 
@@ -159,6 +167,22 @@ class RunsSettings(Strict):
     time_zone: Annotated[str, AfterValidator(_zone)] = Field(
         "UTC", description="The zone that schedules are meant in, such as Asia/Seoul."
     )
+    database: Annotated[str, AfterValidator(check_database)] | None = Field(
+        None,
+        description="postgresql://… where several hubs share their runs. "
+        "Default: a SQLite file beside the hub's state.",
+    )
+    database_file: str | None = Field(
+        None,
+        description="A file that holds the address instead, since that has a password in it; "
+        "relative to config.yaml.",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> RunsSettings:
+        if self.database is not None and self.database_file is not None:
+            raise ValueError("both database and database_file are given; keep one of them")
+        return self
 
 
 class DescriptionSettings(Strict):
