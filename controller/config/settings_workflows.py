@@ -99,7 +99,7 @@ class StepSettings(Strict):
     )
     input: Any = Field(
         None,
-        description="The request's body; ${{ }} holds expressions, and nothing sends none. "
+        description="The request's body; ${{ }} holds expressions. "
         "Default: the run's input, and none for GET, HEAD and DELETE.",
     )
     needs: list[str] | None = Field(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -78,7 +78,7 @@ def fill(text: str, context: Mapping[str, Any], encode: Callable[[str], str]) ->
 
 def truth(value: Any) -> bool:
     """Whether a condition holds: false, nothing and what is empty do not, as in JMESPath."""
-    return value not in (None, False, "", [], {})
+    return value is not None and value is not False and value not in ("", [], {})
 
 
 def _filled(text: str, context: Mapping[str, Any]) -> Any:
@@ -127,32 +127,36 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _steps(node: Mapping[str, Any]) -> Iterator[str]:
-    """Names right behind `steps.` anywhere in a parsed expression."""
+    """Names right behind `steps.` in a parsed expression."""
     children = node["children"]
     below_steps = node["type"] == "subexpression" and children[0].get("value") == "steps"
     if below_steps and children[1]["type"] == "field":
         yield children[1]["value"]
-    for child in children:
-        if isinstance(child, dict):
-            yield from _steps(child)
+    for child in _from_the_top(node):
+        yield from _steps(child)
 
 
 def _roots(node: Mapping[str, Any]) -> Iterator[str]:
-    kind, children = node["type"], node["children"]
-    if kind == "field":
+    if node["type"] == "field":
         yield node["value"]
-    elif kind in (
-        "subexpression",
-        "index_expression",
-        "projection",
-        "value_projection",
-        "pipe",
-        "filter_projection",
-        "flatten",
-    ):
-        # What follows looks at what the first part gave.
-        yield from _roots(children[0])
-    else:
-        for child in children:
-            if isinstance(child, dict):
-                yield from _roots(child)
+    for child in _from_the_top(node):
+        yield from _roots(child)
+
+
+def _from_the_top(node: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The parts that look at the whole context, and not at what another part gave."""
+    children = [child for child in node["children"] if isinstance(child, dict)]
+    if node["type"] == "expref":
+        return []
+    return children[:1] if node["type"] in _RELATIVE else children
+
+
+_RELATIVE = (
+    "subexpression",
+    "index_expression",
+    "projection",
+    "value_projection",
+    "pipe",
+    "filter_projection",
+    "flatten",
+)

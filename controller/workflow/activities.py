@@ -33,7 +33,6 @@ _SHOWN = 2000
 _MAX_RETRY_AFTER_S = 3600.0
 _KEEP_ALIVE_S = 2.0
 _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
-_WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ def _prepared(asking: Asking) -> _Request:
         "X-Workflow-Step": asking.step,
         "traceparent": _traceparent(asking),
     }
-    if call.input is not None or call.method not in _WITHOUT_BODY:
+    if call.input is not None:
         value = expression.evaluate(call.input, asking.context)
         body = json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
         headers["Content-Type"] = "application/json"

@@ -1,6 +1,7 @@
-"""The tables of docs/own-stack.md, made from what the code reads, so that they cannot be wrong.
+"""The tables of docs/own-stack.md and docs/workflows.md, made from what the code reads, so that
+they cannot be wrong.
 
-`python -m tests.unit.config.own_stack_tables` writes them anew into the document.
+`python -m tests.unit.config.own_stack_tables` writes them anew into the documents.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from pydantic import BaseModel
 from controller.config.compose import honoured, schema, schema_parts
 from controller.config.settings import Settings
 
-DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "own-stack.md"
+_DOCS = Path(__file__).resolve().parents[3] / "docs"
+DOCUMENT = _DOCS / "own-stack.md"
+WORKFLOWS = _DOCS / "workflows.md"
 _END = "<!-- end -->"
 # Refused by name rather than warned about.
 _REFUSED = {"extends"}
@@ -82,21 +85,23 @@ def _list(keys: Iterable[str]) -> str:
     return ", ".join(f"`{key}`" for key in sorted(keys)) or "–"
 
 
-def rewritten(document: str) -> str:
+def rewritten(document: Path) -> str:
     """The document with every table as it must be. Raises ValueError where a place is missing."""
+    settings = settings_table("orchestration", "runs", "server")
     tables = {
-        "settings": settings_table("orchestration", "runs", "server"),
-        "workflows": settings_table("workflows"),
-        "compose": compose_table(),
+        DOCUMENT: {"settings": settings, "compose": compose_table()},
+        WORKFLOWS: {"workflows": settings_table("workflows")},
     }
-    for name, table in tables.items():
-        head, separator, rest = document.partition(f"<!-- made by own_stack_tables: {name} -->\n")
+    text = document.read_text("utf-8")
+    for name, table in tables[document].items():
+        head, separator, rest = text.partition(f"<!-- made by own_stack_tables: {name} -->\n")
         _, end, tail = rest.partition(_END)
         if not separator or not end:
-            raise ValueError(f"the document has no place for the table {name!r}")
-        document = f"{head}{separator}{table}{end}{tail}"
-    return document
+            raise ValueError(f"{document} has no place for the table {name!r}")
+        text = f"{head}{separator}{table}{end}{tail}"
+    return text
 
 
 if __name__ == "__main__":
-    DOCUMENT.write_text(rewritten(DOCUMENT.read_text("utf-8")), "utf-8")
+    for path in (DOCUMENT, WORKFLOWS):
+        path.write_text(rewritten(path), "utf-8")

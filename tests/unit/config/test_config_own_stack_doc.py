@@ -37,16 +37,16 @@ def example(name: str) -> str:
 
 
 def test_the_tables_are_those_of_the_code() -> None:
-    wanted = rewritten(TEXT)
-    assert wanted == TEXT, "run: python -m tests.unit.config.own_stack_tables"
+    assert rewritten(DOCUMENT) == TEXT, "run: python -m tests.unit.config.own_stack_tables"
 
 
 def test_every_key_of_config_yaml_is_there() -> None:
+    """But for those of workflows, which have a page of their own."""
     keys = dict(settings_keys())
     assert "orchestration.managed_services[].probe.interval" in keys
-    assert "workflows.<name>.steps[].service" in keys
     assert all(keys.values())
-    assert set(keys) == first_cells(section("config.yaml"))
+    here = {key for key in keys if not key.startswith("workflows.")}
+    assert here == first_cells(section("config.yaml"))
 
 
 def test_every_label_is_there() -> None:

@@ -1,17 +1,57 @@
-"""docs/workflows.md shows nothing that the hub would not take."""
+"""docs/workflows.md leaves out no key, and shows nothing that the hub would not take."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from controller.config.load import load
+from controller.config.settings import Settings
+from controller.config.workflows import _STEP_TIMEOUT_S, _TIMEOUT_S, MAX_STEPS
+from controller.model.workflow import OnLimit, Retry
+from tests.unit.config.own_stack_tables import WORKFLOWS, rewritten, settings_keys
 
-TEXT = (Path(__file__).resolve().parents[3] / "docs" / "workflows.md").read_text("utf-8")
+TEXT = WORKFLOWS.read_text("utf-8")
 EXAMPLES = re.findall(r"(?ms)^```yaml\n(.*?)^```$", TEXT)
 SERVICES = ("saju-service", "ai-monitoring-service", "shop", "till", "post")
+
+
+KEYS = {key: said for key, said in settings_keys() if key.startswith("workflows.")}
+
+
+def test_every_key_is_there_as_the_code_has_it() -> None:
+    assert rewritten(WORKFLOWS) == TEXT, "run: python -m tests.unit.config.own_stack_tables"
+    assert "workflows.<name>.steps[].retry.max_backoff" in KEYS
+    assert all(KEYS.values())
+    assert set(KEYS) == set(re.findall(r"(?m)^\| `(workflows\.[^`]*)` \|", TEXT))
+
+
+def test_the_defaults_that_are_told_are_those_of_the_code() -> None:
+    step = {
+        "service": "x",
+        "timeout": told("steps[].timeout"),
+        "retry": {
+            key: told(f"steps[].retry.{key}") for key in ("attempts", "backoff", "max_backoff")
+        },
+    }
+    step["retry"]["attempts"] = int(step["retry"]["attempts"])
+    workflow = {"steps": [step], "timeout": told("timeout")}
+    found = Settings.model_validate({"workflows": {"w": workflow}}).workflows["w"]
+    retry = found.steps[0].retry
+    assert retry is not None
+    assert Retry(retry.attempts or 0, retry.backoff or 0, retry.max_backoff or 0) == Retry()
+    assert (found.timeout, found.steps[0].timeout) == (_TIMEOUT_S, _STEP_TIMEOUT_S)
+    assert told("concurrency.on_limit") == OnLimit.QUEUE
+    assert f"at most {MAX_STEPS:,}" in KEYS["workflows.<name>.steps[]"]
+
+
+def told(key: str) -> Any:
+    found = re.search(r"Default:? (\w+)\.$", KEYS[f"workflows.<name>.{key}"])
+    assert found is not None, key
+    return found[1]
 
 
 def test_there_are_examples() -> None:

@@ -53,7 +53,7 @@ REFUSED = [
     (steps("{service: web, path: /a, method: get, input: 1}"),
      "4: workflows.w.steps[0].input: GET sends no body; use another method, or the path"),
     (steps("{service: web, path: /a, method: fetch}"), "4: workflows.w.steps[0].method: found "
-     "'FETCH'; Input should be 'GET', 'HEAD', 'POST', 'PUT', 'PATCH' or 'DELETE'"[:-10]),
+     "'FETCH'; Input should be 'GET', 'HEAD', 'POST', 'PUT', 'PATCH' or 'DELETE'"),
     # Compensation
     (steps("{service: web, path: /a, compensate: auto}"),
      "4: workflows.w.steps[0].compensate: auto "

@@ -133,3 +133,18 @@ def test_the_names_in_an_expression(text: str, roots: set[str], steps: set[str])
 )
 def test_what_holds_as_a_condition(value: Any, holds: bool) -> None:
     assert truth(value) is holds
+
+
+def test_zero_is_a_value_that_holds() -> None:
+    assert truth(0)
+    assert truth(0.0)
+    assert not any(map(truth, (None, False, "", [], {})))
+
+
+@pytest.mark.parametrize(
+    "source", ["sort_by(input.list, &name)", "map(&x, input.list)", "input.a[?steps.x]"]
+)
+def test_what_is_asked_of_each_item_is_no_root_and_no_step(source: str) -> None:
+    value = f"${{{{ {source} }}}}"
+    assert roots_named(value) == {"input"}
+    assert steps_named(value) == frozenset()
