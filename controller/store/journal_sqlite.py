@@ -17,7 +17,15 @@ from pathlib import Path
 from controller import clock
 from controller.errors import StoreError, StoreFullError
 from controller.model.run import RunPage
-from controller.store.journal import Append, FencedError, Made, NewRun, Query, StoredRun
+from controller.store.journal import (
+    Append,
+    FencedError,
+    Made,
+    NewRun,
+    Query,
+    StoredRun,
+    StoreGoneError,
+)
 from controller.store.journal_rows import (
     LINE,
     Row,
@@ -100,20 +108,32 @@ class SqliteBackend:
         self._writing: sqlite3.Connection | None = None
         self._reading: sqlite3.Connection | None = None
         self._known: set[str] = set()
+        self._place = (0, 0)
+        self._refusal = StoreError(f"{file} is not open yet", remedy="Ask again in a moment.")
 
     # From the writer's thread
 
     def open(self) -> None:
-        with self._explained():
+        self.close()
+        try:
+            self._open()
+        except StoreError as error:
+            # Half open it would pass for a hub whose runs another one has.
             self.close()
+            self._refusal = error
+            raise
+
+    def _open(self) -> None:
+        with self._explained():
             self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
+            self._writing = connection
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA busy_timeout = 2000")
-            self._writing = connection
             os.chmod(self._file, 0o600)
+            self._place = self._find()
             self._migrate(connection)
             with _transaction(connection):
                 connection.execute("DELETE FROM hub")
@@ -141,7 +161,22 @@ class SqliteBackend:
         self._known.update(run.definition_hash for run in new)
         return results(batch, made, lost)
 
+    def _find(self) -> tuple[int, int]:
+        """Which file is there now."""
+        found = os.stat(self._file)
+        return found.st_dev, found.st_ino
+
     def _fence(self, connection: sqlite3.Connection) -> None:
+        try:
+            is_there = self._find() == self._place
+        except OSError:
+            is_there = False
+        if not is_there:
+            # SQLite would go on writing to a file that nobody can ever open again.
+            raise StoreGoneError(
+                f"{self._file} is gone, or another file than this hub has opened.",
+                remedy="Put it back and nothing acknowledged is lost, or restart the hub.",
+            )
         if connection.execute("SELECT 1 FROM hub WHERE id = ?", (self._hub,)).fetchone() is None:
             raise FencedError(
                 f"{self._file} was taken over by another hub.",
@@ -263,7 +298,7 @@ class SqliteBackend:
 
     def _connection(self) -> sqlite3.Connection:
         if self._writing is None:
-            raise StoreError(f"{self._file} is not open")
+            raise self._refusal.with_traceback(None)
         return self._writing
 
     @contextmanager
@@ -275,7 +310,12 @@ class SqliteBackend:
 
 
 def _store_error(file: Path, error: sqlite3.Error | OSError) -> StoreError:
-    code = getattr(error, "sqlite_errorcode", None)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreGoneError(
+            f"{file}: {error}",
+            remedy="End the process that holds it; what was acknowledged goes on by itself then.",
+        )
     if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) == errno.ENOSPC:
         return StoreFullError(
             f"{file}: {error}", remedy="Free some space on its disk; nothing acknowledged is lost."
