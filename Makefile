@@ -40,6 +40,7 @@ bench: venv-dev ## Measure against plain Compose, the engine, a watcher and work
 
 chaos: venv-dev ## Break everything at length, and count what must never happen (about an hour; ARGS=--short)
 	@.venv/bin/heal7 setup && .venv/bin/python bench/healing.py --only storm,root,stops,loop,hub,daemon,join $(ARGS)
+	@.venv/bin/python bench/workflow_crash.py && .venv/bin/python bench/workflow_crash.py --store postgres
 
 simulate: venv-dev ## Play 1,000 days of healing in 10,000 worlds, and break it on purpose (ARGS="--seeds N")
 	@.venv/bin/python -m tests.simulation $(ARGS) && .venv/bin/python -m tests.simulation --mutants

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -34,12 +36,14 @@ from tests.crash.stores import PostgresStore, SqliteStore, Store
 
 _AT_POINTS = 0.75
 _TWICE = 2
-_DEPTH = 4
+_DEPTH = 2
 
 
 def main() -> None:
     chosen = _arguments()
     console = Console()
+    # A broom must sweep also when somebody ends the run.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     number = chosen.kills or (24 if chosen.real else 150)
     where = "the real stack" if chosen.real else chosen.store
     runs = chosen.runs or (32 if chosen.real else 300)
@@ -57,7 +61,9 @@ def main() -> None:
         else:
             found = _play(chosen.store, number, runs, chance, step)
 
-    console.print(_table(found, f"{where}, {time.monotonic() - begun:.0f} s, seed {chosen.seed}"))
+    console.print(_table(found, f"Hubs killed over {where}"))
+    took = time.monotonic() - begun
+    console.print(f"seed {chosen.seed}, {took:.0f} s, load {os.getloadavg()[0]:.1f}")
     console.print(f"{len(found.violations)} violations", highlight=False)
     for violation in found.violations:
         console.print(f"- {violation}", highlight=False, markup=False, soft_wrap=True)
@@ -97,7 +103,7 @@ def _store(kind: str, folder: Path) -> Iterator[Store]:
 
 
 def _table(found: Findings, title: str) -> Table:
-    shown = Table("what", "number", title=f"Hubs killed over workflows: {title}")
+    shown = Table("what", "number", title=title)
     shown.columns[1].justify = "right"
     shown.add_row("hubs killed", str(found.kills.total()))
     for point, number in sorted(found.kills.items()):
@@ -107,7 +113,9 @@ def _table(found: Findings, title: str) -> Table:
     for status, number in sorted(found.ends.items()):
         shown.add_row(f"  {status}", str(number))
     shown.add_row("  taken up by at least one further hub", str(sum(map(bool, found.survived))))
-    shown.add_row("  most hubs over one run", str(max(found.survived, default=0) + 1))
+    most = max(found.survived, default=0)
+    if most > 1:
+        shown.add_row("  most hubs over one run", str(most + 1))
     shown.add_section()
     shown.add_row("requests to services", str(sum(found.requests[what] for what in What)))
     for what in What:
