@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 import venv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,22 +38,20 @@ from rich.table import Table
 from bench.peers import PEERS
 from controller.health.probe import Target
 from controller.model.run import RunStatus
-from controller.model.text import text
 from controller.model.workflow import Call, Definition, Step
 from controller.model.workflow_json import hashed
 from controller.store.journal_sqlite import SqliteBackend
 from controller.tasks import Tasks, tune_interpreter
 from controller.workflow.activities import Asking, Caller
 from controller.workflow.assembly import Assembly, Upkeep, assemble
-from controller.workflow.machine import Access, Readiness
 from controller.workflow.outcome import Ending, Outcome
+from tests.crash.always_ready import AlwaysReady
 
 ROOT = Path(__file__).resolve().parent.parent
 _CACHE = ROOT / ".cache" / "bench-peers"
 _IN_FLIGHT = 50
 _TICK_S = 0.01
 _STEPS = 10
-_WELL = Readiness(Access.READY, text("health.ok"))
 
 
 @dataclass(slots=True)
@@ -68,33 +66,6 @@ class Measured:
         """That quantile of a run's time, in milliseconds."""
         ordered = sorted(self.took)
         return ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000
-
-
-class Idle:
-    """Services that are always well; steps are asked at one port of this machine."""
-
-    def __init__(self, port: int = 1):
-        self._target = Target("life", "127.0.0.1", port)
-        self.on_change: Callable[[str], None] = _nobody
-
-    def ready(self, service: str) -> Readiness:
-        return _WELL
-
-    def target(self, service: str) -> Target:
-        return self._target
-
-    async def lost(self, service: str, life: str) -> None:
-        return None
-
-    def enter(self, service: str) -> None: ...
-
-    def leave(self, service: str) -> None: ...
-
-    async def start(self, service: str, by: str) -> None: ...
-
-    def touched(self, service: str, run: str) -> None: ...
-
-    def untouched(self, service: str, run: str) -> None: ...
 
 
 class NoOp:
@@ -147,25 +118,23 @@ def _folder() -> Path:
     return place
 
 
-def _assembled(folder: Path, name: str, definition: Definition, port: int = 1) -> Assembly:
+def _assembled(
+    folder: Path, name: str, definition: Definition, port: int = 1, caller: Caller | None = None
+) -> Assembly:
     return assemble(
         {definition.name: definition},
         SqliteBackend(folder / f"{name}.sqlite3"),
-        Idle(port),
+        AlwaysReady(port),
         Tasks(_nobody),
         [],
         Upkeep(),
+        caller,
     )
-
-
-def _with_caller(assembly: Assembly, caller: Caller) -> None:
-    assembly.runner.caller = caller
 
 
 async def _throughput(folder: Path, runs: int) -> Measured:
     definition = line(3)
-    assembly = _assembled(folder, "ours", definition)
-    _with_caller(assembly, NoOp())
+    assembly = _assembled(folder, "ours", definition, caller=NoOp())
     await assembly.journal.open()
     tune_interpreter()
     found = Measured()
@@ -323,8 +292,7 @@ def _print_latency(console: Console, bare_ms: float, step_ms: float) -> None:
 async def _list(folder: Path, number: int) -> Mapping[str, float]:
     """How long a page takes with `number` finished runs: median and worst of 50, in ms."""
     definition = line(3)
-    assembly = _assembled(folder, "ours", definition)
-    _with_caller(assembly, NoOp())
+    assembly = _assembled(folder, "ours", definition, caller=NoOp())
     await assembly.journal.open()
     there = 0
     cursor: str | None = None

@@ -174,13 +174,12 @@ class Hub:
         return self.practice.recent()
 
     def workflows(self) -> Mapping[str, Sequence[tuple[str, str]]]:
-        configured = self.config.settings.workflows
         return {
             name: [
-                (step.service, step.action or f"{step.method} {step.path}")
+                (step.service, step.call.action or f"{step.call.method} {step.call.path}")
                 for step in workflow.steps
             ]
-            for name, workflow in configured.items()
+            for name, workflow in self.config.workflows.items()
         }
 
     def live(self) -> Mapping[str, str]:

@@ -19,6 +19,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def epoch() -> float:
+    """The wall clock in seconds since 1970, as runs of workflows keep time."""
+    return time.time()
+
+
 def monotonic() -> float:
     """Seconds on a clock that never steps; only differences mean anything."""
     return time.monotonic()

@@ -171,7 +171,7 @@ class WorkflowRoutes:
         cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
     ) -> Response:
         found = await self._workflows.runs(workflow, status, limit, cursor)
-        return json_response(render_runs.page(found, language_of(request), _now()))
+        return json_response(render_runs.page(found, language_of(request), clock.epoch()))
 
     async def run(self, run_id: str, request: Request) -> Response:
         return await self._answer(run_id, request)
@@ -204,7 +204,7 @@ class WorkflowRoutes:
 
     async def _answer(self, run_id: str, request: Request, status: int = 200) -> Response:
         found, definition = await self._workflows.run(run_id)
-        body = render_runs.run(found, definition, language_of(request), _now())
+        body = render_runs.run(found, definition, language_of(request), clock.epoch())
         return json_response(body, status, {"Location": f"/workflows/runs/{found.id}"})
 
 
@@ -222,7 +222,3 @@ async def _lines(request: Request) -> AsyncIterator[str]:
             yield line.decode("utf-8", "replace")
     if rest.strip():
         yield rest.decode("utf-8", "replace")
-
-
-def _now() -> float:
-    return clock.now().timestamp()

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from controller.errors import StoreError
 from controller.store.schema import STEPS
+from controller.store.sqlite import migrate, transaction
 
 T = TypeVar("T")
 
@@ -61,29 +62,12 @@ class Database:
         connection.execute("PRAGMA busy_timeout = 5000")
         self._connection = connection
         self._file.chmod(0o600)
-        self._migrate(connection)
-
-    def _migrate(self, connection: sqlite3.Connection) -> None:
-        (done,) = connection.execute("PRAGMA user_version").fetchone()
-        if done > len(STEPS):
-            raise StoreError(
-                f"{self._file} was written by a newer hub (schema {done}, this one knows "
-                f"{len(STEPS)})",
-                remedy="Run the newer version again, or move the file away to start afresh.",
-            )
-        for number, step in enumerate(STEPS[done:], start=done + 1):
-            connection.executescript(f"BEGIN;{step};PRAGMA user_version = {number};COMMIT;")
+        migrate(connection, self._file, STEPS)
 
     def _transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
         connection = self._open_connection()
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            result = work(connection)
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        return result
+        with transaction(connection):
+            return work(connection)
 
     def _open_connection(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -161,19 +161,19 @@ class Journal:
 
     def __init__(self, backend: Backend):
         self._backend = backend
-        self._writer = _Worker("journal writer")
-        self._reader = _Worker("journal reader")
+        self._writer = _Worker("journal writer", backend)
+        self._reader = _Worker("journal reader", backend)
 
     async def open(self) -> None:
         await self._writer.call(self._backend.open)
 
     async def create(self, new: NewRun) -> Made:
-        made = await self._writer.write(self._backend, new)
+        made = await self._writer.write(new)
         assert made is not None
         return made
 
     async def append(self, entry: Append) -> None:
-        await self._writer.write(self._backend, entry)
+        await self._writer.write(entry)
 
     async def beat(self) -> list[str]:
         return await self._writer.call(self._backend.beat)
@@ -214,7 +214,6 @@ class _Job:
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     work: Callable[[], Any] | None = None
-    backend: Backend | None = None
     item: NewRun | Append | None = None
     result: Any = None
     error: BaseException | None = field(default=None)
@@ -223,7 +222,8 @@ class _Job:
 class _Worker:
     """One thread that does jobs in the order they came, neighbouring writes in one go."""
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, backend: Backend):
+        self._backend = backend
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -235,9 +235,9 @@ class _Worker:
         result: T = await job.future
         return result
 
-    async def write(self, backend: Backend, item: NewRun | Append) -> Made | None:
+    async def write(self, item: NewRun | Append) -> Made | None:
         loop = asyncio.get_running_loop()
-        job = _Job(loop, loop.create_future(), backend=backend, item=item)
+        job = _Job(loop, loop.create_future(), item=item)
         self._jobs.put(job)
         result: Made | None = await job.future
         return result
@@ -265,7 +265,7 @@ class _Worker:
                     waiting = follower
                     break
                 batch.append(follower)
-            _write(batch)
+            _write(self._backend, batch)
             _tell(batch)
 
 
@@ -277,9 +277,7 @@ def _do(job: _Job) -> None:
         job.error = error
 
 
-def _write(batch: Sequence[_Job]) -> None:
-    backend = batch[0].backend
-    assert backend is not None
+def _write(backend: Backend, batch: Sequence[_Job]) -> None:
     items = [job.item for job in batch if job.item is not None]
     try:
         for job, result in zip(batch, backend.write(items), strict=True):
@@ -291,7 +289,7 @@ def _write(batch: Sequence[_Job]) -> None:
         if len(batch) > 1 and not isinstance(error, FencedError | StoreGoneError):
             # One bad item must not fail the others.
             for job in batch:
-                _write([job])
+                _write(backend, [job])
             return
         for job in batch:
             job.error = error

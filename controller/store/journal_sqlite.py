@@ -41,6 +41,7 @@ from controller.store.journal_rows import (
     run_rows,
     stored_of,
 )
+from controller.store.sqlite import migrate, transaction
 
 _PRUNED_AT_ONCE = 200
 _VACUUMED_AT_ONCE = 500
@@ -134,27 +135,16 @@ class SqliteBackend:
             connection.execute("PRAGMA busy_timeout = 2000")
             os.chmod(self._file, 0o600)
             self._place = self._find()
-            self._migrate(connection)
-            with _transaction(connection):
+            migrate(connection, self._file, _STEPS)
+            with transaction(connection):
                 connection.execute("DELETE FROM hub")
-                connection.execute("INSERT INTO hub VALUES (?, ?)", (self._hub, _now()))
-
-    def _migrate(self, connection: sqlite3.Connection) -> None:
-        (done,) = connection.execute("PRAGMA user_version").fetchone()
-        if done > len(_STEPS):
-            raise StoreError(
-                f"{self._file} was written by a newer hub (schema {done}, this one knows "
-                f"{len(_STEPS)})",
-                remedy="Run the newer version again, or move the file away to start afresh.",
-            )
-        for number, step in enumerate(_STEPS[done:], start=done + 1):
-            connection.executescript(f"BEGIN;{step};PRAGMA user_version = {number};COMMIT;")
+                connection.execute("INSERT INTO hub VALUES (?, ?)", (self._hub, clock.epoch()))
 
     def write(self, batch: Sequence[NewRun | Append]) -> Written:
         connection = self._connection()
         new = [item for item in batch if isinstance(item, NewRun)]
         appends = [item for item in batch if isinstance(item, Append)]
-        with self._explained(), _transaction(connection):
+        with self._explained(), transaction(connection):
             self._fence(connection)
             made = self._create(connection, new) if new else {}
             lost = _append(connection, appends) if appends else set()
@@ -207,7 +197,7 @@ class SqliteBackend:
     def prune(self, before: float, keep: int) -> int:
         connection = self._connection()
         with self._explained():
-            with _transaction(connection):
+            with transaction(connection):
                 self._fence(connection)
                 gone = connection.execute(
                     "DELETE FROM run WHERE id IN (SELECT id FROM run WHERE ended_at IS NOT NULL AND"
@@ -229,7 +219,7 @@ class SqliteBackend:
 
     def remember(self, name: str, value: str) -> None:
         connection = self._connection()
-        with self._explained(), _transaction(connection):
+        with self._explained(), transaction(connection):
             self._fence(connection)
             connection.execute(
                 "INSERT INTO fact VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET"
@@ -326,18 +316,6 @@ def _store_error(file: Path, error: sqlite3.Error | OSError) -> StoreError:
     )
 
 
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
 def _append(connection: sqlite3.Connection, appends: Sequence[Append]) -> set[tuple[str, int]]:
     """Write them, and answer which of them came too late."""
     entries = json_of(entry_rows(appends))
@@ -357,7 +335,3 @@ def _holder(connection: sqlite3.Connection, new: NewRun) -> Made:
         (new.id, new.workflow, new.key),
     ).fetchone()
     return Made(row[0], row[1], False)
-
-
-def _now() -> float:
-    return clock.now().timestamp()

@@ -47,8 +47,10 @@ def assemble(
     tasks: Tasks,
     watchers: Sequence[RunWatcher],
     upkeep: Upkeep,
+    caller: Caller | None = None,
 ) -> Assembly:
-    journal, caller = Journal(backend), HttpCaller()
+    """`caller` is how steps are asked; over HTTP where nothing is said."""
+    journal, caller = Journal(backend), caller or HttpCaller()
     runner = Runner(journal, services, caller, tasks, watchers)
     workflows = Workflows(definitions, journal, runner, services)
     keeper = Keeper(

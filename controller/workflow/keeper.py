@@ -128,6 +128,6 @@ class Keeper:
         now = clock.monotonic()
         if now < self._next_prune:
             return
-        before = clock.now().timestamp() - self._keep_s
+        before = clock.epoch() - self._keep_s
         gone = await self._journal.prune(before, self._keep)
         self._next_prune = now + (_PRUNE_MORE_S if gone else _PRUNE_S)

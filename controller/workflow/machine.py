@@ -152,9 +152,11 @@ class _Work:
                 state = self.run.steps[step.id]
                 # Most steps of a long run are over or not free yet: no call for those.
                 if state.status in _MAY_START and self._is_free(step, state):
-                    again |= self._look_at(step, state)
-                    if self.run.steps[step.id].status is StepStatus.FAILED:
+                    self._look_at(step, state)
+                    now = self.run.steps[step.id].status
+                    if now is StepStatus.FAILED:
                         return
+                    again |= now is StepStatus.SKIPPED
 
     def _is_free(self, step: Step, state: StepRun) -> bool:
         if state.status is StepStatus.PENDING:
@@ -165,12 +167,10 @@ class _Work:
             return False
         return True
 
-    def _look_at(self, step: Step, state: StepRun) -> bool:
-        """True where the step is skipped or has failed."""
+    def _look_at(self, step: Step, state: StepRun) -> None:
         conditional = state.status is StepStatus.PENDING and step.when is not None
-        if conditional and not self._holds(step):
-            return True
-        return self._start(step, state)
+        if not conditional or self._holds(step):
+            self._start(step, state)
 
     def _holds(self, step: Step) -> bool:
         """Whether the step's condition holds; where it does not, or cannot be told, that is
@@ -185,19 +185,18 @@ class _Work:
             return False
         return True
 
-    def _start(self, step: Step, state: StepRun) -> bool:
+    def _start(self, step: Step, state: StepRun) -> None:
         found = self.ready(step.service)
         if found.access is Access.READY:
             self.tell(Kind.STEP_STARTED, step.id)
-            return False
+            return
         if found.access is Access.STOPPED and step.start:
             self.start.add(step.service)
             found = Readiness(Access.HOLD, text("run.starts_service", service=step.service))
         if found.access is Access.HOLD:
             self._hold(Kind.STEP_HELD, state, found)
-            return False
-        self._give_up(step, Error(found.reason))
-        return True
+        else:
+            self._give_up(step, Error(found.reason))
 
     def _hold(self, kind: Kind, state: StepRun, found: Readiness) -> None:
         hold = state.hold if kind is Kind.STEP_HELD else state.undo.hold

@@ -18,7 +18,7 @@ from controller import clock
 from controller.errors import StoreError
 from controller.model.run import Error, Event, Kind, Run, RunStatus, StepStatus, UndoStatus
 from controller.model.text import Text, text
-from controller.model.workflow import Call, Definition, OnLimit, Step
+from controller.model.workflow import Call, Definition, Step
 from controller.store.journal import Append, FencedError, Journal, Mark
 from controller.tasks import Tasks
 from controller.workflow.activities import Asking, Broken, Caller
@@ -84,7 +84,7 @@ class Runner:
     ):
         self._journal = journal
         self._services = services
-        self.caller = caller
+        self._caller = caller
         self._tasks = tasks
         self._watchers = watchers
         self._live: dict[str, Live] = {}
@@ -176,7 +176,7 @@ class Runner:
     async def _advance(self, live: Live) -> None:
         """One turn: take what came in, decide, write, act."""
         live.wake.clear()
-        now = _now()
+        now = clock.epoch()
         events, run = self._take(live, now)
         free = self.may_start(run, live.definition)
         decision = decide(run, live.definition, now, self._services.ready, may_start=free)
@@ -278,7 +278,7 @@ class Runner:
             live.timer = None
             return
         loop = asyncio.get_running_loop()
-        due = loop.time() + max(0.0, at - _now())
+        due = loop.time() + max(0.0, at - clock.epoch())
         if live.timer is not None and not live.timer.cancelled():
             if loop.time() < live.timer.when() <= due:
                 # It wakes the run early enough, and that costs one look.
@@ -340,7 +340,7 @@ class Runner:
         reach("before_undo" if undo else "before_call")
         self._services.enter(step.service)
         try:
-            answer = await self.caller.call(target, asking)
+            answer = await self._caller.call(target, asking)
         finally:
             self._services.leave(step.service)
         reach("after_undo" if undo else "after_call")
@@ -390,11 +390,3 @@ def reason_of(run: Run) -> Text | None:
             if step.undo.hold is not None:
                 return step.undo.hold.reason
     return run.error.reason if run.error else None
-
-
-def on_limit(definition: Definition) -> OnLimit:
-    return definition.concurrency.on_limit if definition.concurrency else OnLimit.QUEUE
-
-
-def _now() -> float:
-    return clock.now().timestamp()

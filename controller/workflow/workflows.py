@@ -33,7 +33,7 @@ from controller.workflow import archive
 from controller.workflow.faultpoints import reach
 from controller.workflow.fold import ForbiddenTransitionError, apply, begin, fold
 from controller.workflow.machine import decide, interrupted
-from controller.workflow.runner import Live, Runner, mark_of, on_limit
+from controller.workflow.runner import Live, Runner, mark_of
 from controller.workflow.services import Services
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class Workflows:
                 log.error("run %s cannot be read and stays as it is: %s", one.line.id, error)
                 continue
             live = Live(run, definition, one.seq)
-            for event in interrupted(run, _now()):
+            for event in interrupted(run, clock.epoch()):
                 live.tell(partial(_as_it_is, event))
             self._runner.enlist(live)
         return len(found)
@@ -262,12 +262,12 @@ class Workflows:
         busy = self._runner.under_way(definition.name)
         if limit is None or len(busy) < limit.limit:
             return
-        if on_limit(definition) is OnLimit.REJECT:
+        if limit.on_limit is OnLimit.REJECT:
             raise ConflictError(
                 f"{len(busy)} runs of {definition.name} are under way, and no more are allowed.",
                 remedy="Wait for one to end, or raise concurrency.limit.",
             )
-        if on_limit(definition) is OnLimit.CANCEL_OLDEST:
+        if limit.on_limit is OnLimit.CANCEL_OLDEST:
             oldest = next((live for live in busy if live.run.cancel_by is None), None)
             if oldest is not None:
                 await self._tell(oldest, Kind.CANCEL_ASKED, {"by": "hub"})
@@ -281,7 +281,7 @@ class Workflows:
         outputs: Mapping[str, Any],
         retry_of: str | None,
     ) -> tuple[Run, bool]:
-        now, run_id = _now(), clock.new_id("run")
+        now, run_id = clock.epoch(), clock.new_id("run")
         data = {"input": given, "by": by, "key": key, "retry_of": retry_of}
         data |= {"trace_id": clock.chance_hex(16), "outputs": outputs}
         created = Event(Kind.CREATED, now, data=data)
@@ -415,7 +415,3 @@ def _check(definition: Definition, given: Any, key: str | None) -> None:
 def _digest(given: Any) -> str:
     canonical = json.dumps(given, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _now() -> float:
-    return clock.now().timestamp()

@@ -14,51 +14,20 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
 from controller.errors import HubError
-from controller.health.probe import Target
 from controller.model.run import Run
-from controller.model.text import text
 from controller.tasks import Tasks
 from controller.workflow.assembly import Assembly, Upkeep, assemble
-from controller.workflow.machine import Access, Readiness
 from tests.crash import flow
+from tests.crash.always_ready import AlwaysReady
 from tests.crash.process import end_with_input
 from tests.crash.stores import backend_of
 
-_WELL = Readiness(Access.READY, text("health.ok"))
 _BROKEN = 70
-
-
-class AlwaysReady:
-    """Services that are never ill."""
-
-    def __init__(self, port: int):
-        self._target = Target("life", "127.0.0.1", port)
-        self.on_change: Callable[[str], None] = lambda _: None
-
-    def ready(self, service: str) -> Readiness:
-        return _WELL
-
-    def target(self, service: str) -> Target:
-        return self._target
-
-    async def lost(self, service: str, life: str) -> None:
-        return None
-
-    def enter(self, service: str) -> None: ...
-
-    def leave(self, service: str) -> None: ...
-
-    async def start(self, service: str, by: str) -> None: ...
-
-    def touched(self, service: str, run: str) -> None: ...
-
-    def untouched(self, service: str, run: str) -> None: ...
 
 
 class Doors:
