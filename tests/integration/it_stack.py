@@ -54,10 +54,14 @@ os.environ.pop('GATE')
 """
 
 # Also does actions: takes as long as the body says, refuses where it says so, says what it did, and
-# answers a key that it knows from memory.
+# answers a key that it knows from memory. One voice: print writes a line in pieces, and those of two
+# threads would mingle.
 _WORKER = """
 import json, threading
-known, lock = {}, threading.Lock()
+known, lock, voice = {}, threading.Lock(), threading.Lock()
+def say(word, key):
+    with voice:
+        print(word, key, flush=True)
 def act(self):
     body = json.loads(self.rfile.read(int(self.headers.get('Content-Length') or 0)) or 'null') or {}
     key = self.headers.get('Idempotency-Key')
@@ -66,10 +70,10 @@ def act(self):
         turn = known.setdefault(key, threading.Lock())
     with turn:
         again = key in known.setdefault('done', set())
-        print('undo' if undo else 'begun', key, flush=True)
+        say('undo' if undo else 'begun', key)
         if not again and not undo:
             time.sleep(float(body.get('takes') or 0))
-        print('again' if again else 'undid' if undo else 'did', key, flush=True)
+        say('again' if again else 'undid' if undo else 'did', key)
         known['done'].add(key)
     refused = not undo and body.get('refuse')
     answer = json.dumps({'detail': 'I will not.'} if refused else {'result': {'key': key}}).encode()
