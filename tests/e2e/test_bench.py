@@ -30,7 +30,7 @@ def test_the_healing_bench_prints_figures_with_their_goals_and_the_faults() -> N
 
 def test_the_workflow_bench_prints_figures_with_their_goals() -> None:
     out = shell(".venv/bin/python bench/workflows.py --runs 100 --listed 200 --no-peers").out
-    for figure in ("runs/s", "added .goal <= 3 ms.", "finished runs from the journal", "was late"):
+    for figure in ("runs/s", "added .goal <= 3 ms.", "finished runs, page with", "was late"):
         assert re.search(figure, out), out
 
 
