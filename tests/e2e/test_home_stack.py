@@ -66,6 +66,29 @@ def act(service: str, action: str, body: Json) -> Json:
     return result
 
 
+def uploaded_invoice() -> str:
+    """The document's id."""
+    with INVOICE.open("rb") as file:
+        uploaded = httpx.post(
+            f"{address('paperwork-service')}/documents",
+            files={"file": ("invoice.pdf", file)},
+            trust_env=False,
+        )
+    assert uploaded.status_code in (200, 201), uploaded.text
+    document: str = uploaded.json()["document_id"]
+    return document
+
+
+def run_of(stack: Home, workflow: str, given: Json) -> Json:
+    """A run of a workflow that ends well, with its steps by their ids."""
+    path = f"/workflows/{workflow}/runs?wait=true&timeout_s=90"
+    answer = stack.client.send(path, {"input": given})
+    assert answer.status_code == 200, answer.text
+    run: Json = answer.json()
+    assert run["status"] == "succeeded", run
+    return run | {"steps": {step["id"]: step for step in run["steps"]}}
+
+
 @pytest.fixture(scope="module")
 def crawled(stack: Home) -> Json:
     """A crawl of the demo site in its container."""
@@ -108,14 +131,7 @@ def test_what_was_crawled_is_validated(crawled: Json) -> None:
 
 def test_the_sample_invoice_is_read_and_its_link_crawled(stack: Home) -> None:
     wanted = INPUTS["document_automation"]
-    with INVOICE.open("rb") as file:
-        uploaded = httpx.post(
-            f"{address('paperwork-service')}/documents",
-            files={"file": ("invoice.pdf", file)},
-            trust_env=False,
-        )
-    assert uploaded.status_code in (200, 201), uploaded.text
-    read = act("paperwork-service", "process", {"document_id": uploaded.json()["document_id"]})
+    read = act("paperwork-service", "process", {"document_id": uploaded_invoice()})
     assert (read["type"], read["needs_review"]) == (wanted["expect_type"], False)
     assert [amount["value"] for amount in read["fields"]["amounts"]] == [
         1_500_000,
@@ -151,6 +167,39 @@ def test_a_chart_is_examined_and_the_run_monitored(stack: Home) -> None:
         trust_env=False,
     )
     assert undo.json()["status"] == "compensated", undo.text
+
+
+def test_a_chart_is_calculated_checked_and_monitored_in_one_run(stack: Home) -> None:
+    run = run_of(stack, "saju_processing", INPUTS["saju_processing"])
+    output = run["output"]
+    chart = act("saju-service", "calculate", INPUTS["saju_processing"])
+    assert output["pillars"] == chart["pillars"]
+    assert output["passed"] is True
+    kept = httpx.get(f"{address('saju-service')}/readings/{output['reading']}", trust_env=False)
+    assert kept.status_code == 200, kept.text
+
+
+def test_an_invoice_is_read_and_its_link_crawled_in_one_run(stack: Home) -> None:
+    wanted = INPUTS["document_automation"]
+    run = run_of(stack, "document_automation", {"document_id": uploaded_invoice()})
+    output = run["output"]
+    assert (output["type"], output["needs_review"]) == (wanted["expect_type"], False)
+    assert [page["url"] for page in output["pages"]] == [wanted["crawl_url"]]
+    assert len(run["steps"]["crawl"]["output"]["result"]["records"]) == 24
+
+
+def test_a_site_is_collected_and_its_records_are_checked_in_one_run(stack: Home) -> None:
+    wanted = INPUTS["data_collection"]
+    given = {key: wanted[key] for key in ("start_url", "max_pages", "same_host")}
+    output = run_of(stack, "data_collection", given)["output"]
+    assert output["pages"] == wanted["expect_pages_ok"]
+    base = wanted["start_url"].rstrip("/")
+    assert {skipped["url"] for skipped in output["skipped"]} == {
+        *(base + path for path in wanted["expect_skipped_by_robots"] + wanted["expect_404"]),
+        *wanted["expect_blocked"],
+    }
+    faults = {table["name"].rpartition("/")[2]: table["errors"] for table in output["tables"]}
+    assert faults == {"2024.html": 0, "2025.html": 0, "2026.html": 0, "2025-draft.html": 7}
 
 
 def test_an_old_compose_tool_sees_the_hubs_containers(stack: Home) -> None:
