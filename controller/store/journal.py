@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+import orjson
+
 from controller.errors import HubError, StoreError
 from controller.model.run import Event, Kind, RunLine, RunPage, RunStatus
 from controller.model.text import Text
@@ -43,6 +45,8 @@ class Mark:
     started_at: float | None = None
     ended_at: float | None = None
     reason: Text | None = None
+    done: int | None = None
+    """How many steps are over; None while the run goes on, which need not be written each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class NewRun:
     by: str
     events: tuple[Event, ...]
     mark: Mark
+    steps: int
     key: str | None = None
     digest: str = ""
     retry_of: str | None = None
@@ -323,6 +328,14 @@ def dump_events(events: Sequence[Event]) -> str:
 
 def text_of(value: Any) -> str:
     """Compact JSON text that every database can hold."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        # It knows no number beyond 64 bits, no depth beyond 254 and no half of a surrogate pair.
+        return _text_of_odd(value)
+
+
+def _text_of_odd(value: Any) -> str:
     raw = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     if not raw.isascii():
         try:
