@@ -27,18 +27,21 @@ class Tasks:
 
     def guard(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Start a loop that must run as long as the hub does."""
-        self._spawn(name, work).add_done_callback(self._ended)
+        self._spawn(name, work, self._ended)
 
     def spawn(self, name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Start work that ends by itself; a failure is logged, nothing more dies of it."""
-        task = self._spawn(name, work)
-        task.add_done_callback(self._finished)
-        return task
+        return self._spawn(name, work, self._finished)
 
-    def _spawn(self, name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    def _spawn(
+        self,
+        name: str,
+        work: Coroutine[Any, Any, Any],
+        at_end: Callable[[asyncio.Task[Any]], None],
+    ) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(at_end)
         return task
 
     def names(self) -> list[str]:
@@ -46,6 +49,7 @@ class Tasks:
         return sorted(task.get_name() for task in self._running)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
         if self._closing:
             return
         error = None if task.cancelled() else task.exception()
@@ -53,6 +57,7 @@ class Tasks:
         self._on_death(task.get_name())
 
     def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("task %s failed", task.get_name(), exc_info=error)
 

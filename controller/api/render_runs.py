@@ -93,6 +93,8 @@ def line(view: RunLine, language: str, now: float) -> dict[str, Any]:
         "started_at": _time(view.started_at),
         "ended_at": _time(view.ended_at),
         "elapsed_ms": round(((view.ended_at or now) - begun) * 1000),
+        "steps_done": view.done,
+        "steps_total": view.steps,
     }
 
 

@@ -113,6 +113,13 @@ class _Line(BaseModel):
     elapsed_ms: int
 
 
+class ListedRun(_Line):
+    steps_done: int | None = Field(
+        description="How many steps are over; null where the run goes on at another hub."
+    )
+    steps_total: int
+
+
 class WorkflowRun(_Line):
     key: str | None
     input: Any
@@ -122,7 +129,7 @@ class WorkflowRun(_Line):
 
 
 class WorkflowRuns(BaseModel):
-    runs: list[_Line]
+    runs: list[ListedRun]
     next: str | None = Field(description="`cursor` of the page after this one.")
 
 

@@ -71,8 +71,7 @@ def runs(found: Sequence[Json], width: int, *, more: bool, utf8: bool) -> list[T
 def _run_row(run: Json, *, utf8: bool) -> Row:
     status = str(run.get("status", ""))
     look = words.RUN.get(status, words.UNSURE)
-    steps = [step for step in run.get("steps") or [] if isinstance(step, Mapping)]
-    over = sum(1 for step in steps if step.get("status") in ("succeeded", "skipped"))
+    done, total = run.get("steps_done"), run.get("steps_total")
     begun = run.get("started_at") or run.get("created_at")
     return Row(
         cells=(
@@ -82,7 +81,7 @@ def _run_row(run: Json, *, utf8: bool) -> Row:
             _plain(status),
             words.moment(begun, _DAY_FORM),
             words.took(run.get("elapsed_ms")),
-            f"{over}/{len(steps)}" if steps else "",
+            f"{'?' if done is None else done}/{total}" if total else "",
         ),
         styles=(look.style, "", "", look.style),
         notes=tuple(filter(None, (words.printable(run.get("reason") or ""),))),

@@ -51,6 +51,7 @@ class Line:
     by: str
     pressing: bool
     again: bool
+    steps: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ def line(view: RunLine, language: str, now: datetime) -> Line:
         by=wording.who(view.by, language),
         pressing=view.status is RunStatus.COMPENSATION_FAILED,
         again=view.retry_of is not None,
+        steps=f"{'?' if view.done is None else view.done}/{view.steps}",
     )
 
 
@@ -166,7 +168,7 @@ def line_of(run: Run, reason: Text | None) -> RunLine:
     """A run in memory as it stands in a list."""
     return RunLine(
         run.id, run.workflow, run.shown, run.created_at, run.started_at, run.ended_at, run.by,
-        run.definition_hash, reason, run.retry_of,
+        run.definition_hash, reason, run.retry_of, len(run.steps), run.done,
     )  # fmt: skip
 
 

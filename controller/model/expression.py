@@ -16,6 +16,7 @@ import jmespath
 from jmespath import exceptions
 from jmespath.parser import ParsedResult
 
+_EVERYTHING = re.compile(r"[@*\\]")
 _PART = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 
 
@@ -44,6 +45,12 @@ def steps_named(value: Any) -> frozenset[str]:
         for source in _PART.findall(text):
             named.update(_steps(_compiled(source).parsed))
     return frozenset(named)
+
+
+def may_name(value: Any, root: str) -> bool:
+    """Whether any expression in `value` can see what lies under `root`; quick, and rather yes than
+    no: the root's name may be written with escapes, and `@` and `*` are everything there is."""
+    return any(root in text or _EVERYTHING.search(text) is not None for text in _texts(value))
 
 
 def roots_named(value: Any) -> frozenset[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 from typing import Any, TypeVar
 
 from controller.model.text import Text
@@ -219,12 +218,21 @@ class Run:
     @property
     def shown(self) -> RunStatus:
         """The status for people: a run of which everything waits says so."""
-        if self.status is not RunStatus.RUNNING or not self.holds:
+        if self.status is not RunStatus.RUNNING:
             return self.status
-        busy = any(s.status is StepStatus.RUNNING for s in self.steps.values())
-        return RunStatus.RUNNING if busy else RunStatus.WAITING
+        waits = False
+        for step in self.steps.values():
+            if step.status is StepStatus.RUNNING:
+                return RunStatus.RUNNING
+            waits = waits or step.status is StepStatus.HELD
+        return RunStatus.WAITING if waits else RunStatus.RUNNING
 
-    @cached_property
+    @property
+    def done(self) -> int:
+        """How many of its steps are over, one way or another."""
+        return sum(1 for step in self.steps.values() if step.status.over)
+
+    @property
     def holds(self) -> tuple[StepRun, ...]:
         """Steps that wait for their service."""
         return tuple(s for s in self.steps.values() if s.status is StepStatus.HELD)
@@ -238,14 +246,14 @@ def evolved(state: _T, **changes: Any) -> _T:
     run is changed some ten times, and many run at once."""
     made = object.__new__(type(state))
     made.__dict__.update(state.__dict__)
-    made.__dict__.pop("holds", None)
     made.__dict__.update(changes)
     return made
 
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """One run in a list, without its steps."""
+    """One run in a list, without its steps: how many there are, and how many of them are over.
+    `done` is None where that is not known: the run goes on at another hub."""
 
     id: str
     workflow: str
@@ -257,6 +265,8 @@ class RunLine:
     definition_hash: str
     reason: Text | None = None
     retry_of: str | None = None
+    steps: int = 0
+    done: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

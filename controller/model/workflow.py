@@ -12,6 +12,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from controller.model.expression import may_name
+
 
 @dataclass(frozen=True, slots=True)
 class Retry:
@@ -83,5 +85,21 @@ class Definition:
     concurrency: Concurrency | None = None
 
     @cached_property
+    def seeing(self) -> frozenset[str]:
+        """Steps whose request can depend on other steps: of their expressions one may name them."""
+        return frozenset(
+            step.id for step in self.steps if _sees(step.call) or may_name(step.when, "steps")
+        )
+
+    @cached_property
+    def undo_seeing(self) -> frozenset[str]:
+        """Steps whose compensation's request can depend on steps."""
+        return frozenset(step.id for step in self.steps if step.undo and _sees(step.undo))
+
+    @cached_property
     def by_id(self) -> Mapping[str, Step]:
         return {step.id: step for step in self.steps}
+
+
+def _sees(call: Call) -> bool:
+    return may_name(call.path, "steps") or may_name(call.input, "steps")

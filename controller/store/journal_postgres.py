@@ -67,7 +67,9 @@ _STEPS = (
         key        text,
         digest     text NOT NULL,
         retry_of   text,
-        reason     text
+        reason     text,
+        steps      integer NOT NULL,
+        done       integer
     );
     CREATE INDEX run_by_workflow ON run (workflow, id);
     CREATE INDEX run_by_status ON run (status, id);
@@ -90,9 +92,10 @@ _WRITE = """
         ON CONFLICT DO NOTHING
     ), made AS (
         INSERT INTO run (id, workflow, definition, status, created_at, started_at, ended_at, reason,
-                         by, key, digest, retry_of, owner)
+                         by, key, digest, retry_of, steps, done, owner)
         SELECT n ->> 0, n ->> 1, n ->> 2, n ->> 3, (n ->> 4)::float8, (n ->> 5)::float8,
-               (n ->> 6)::float8, n ->> 7, n ->> 8, n ->> 9, n ->> 10, n ->> 11, me.id
+               (n ->> 6)::float8, n ->> 7, n ->> 8, n ->> 9, n ->> 10, n ->> 11,
+               (n ->> 12)::integer, (n ->> 13)::integer, me.id
         FROM me, json_array_elements(%s::json) AS n
         ON CONFLICT DO NOTHING RETURNING id
     ), first AS (
@@ -107,7 +110,8 @@ _WRITE = """
         ON CONFLICT DO NOTHING RETURNING run
     ), marked AS (
         UPDATE run SET status = m ->> 1, started_at = coalesce((m ->> 2)::float8, started_at),
-               ended_at = (m ->> 3)::float8, reason = m ->> 4, owner = me.id
+               ended_at = (m ->> 3)::float8, reason = m ->> 4,
+               done = (m ->> 5)::integer, owner = me.id
         FROM me, json_array_elements(%s::json) AS m
         WHERE run.id = m ->> 0 AND run.id IN (SELECT run FROM written)
         RETURNING run.id
@@ -357,7 +361,7 @@ def _entries(items: Sequence[NewRun | Append]) -> list[Row]:
 
 
 def _stored(row: Row) -> StoredRun:
-    return stored_of(row, row[12], row[13])
+    return stored_of(row, row[14], row[15])
 
 
 def _ms(seconds: float) -> str:

@@ -27,7 +27,7 @@ from controller.store.journal import (
 
 LINE = (
     "r.id, r.workflow, r.status, r.created_at, r.started_at, r.ended_at, r.by, r.definition,"
-    " r.reason, r.retry_of, r.key, r.digest"
+    " r.reason, r.retry_of, r.steps, r.done, r.key, r.digest"
 )
 """The columns that `line_of` and `stored_of` read, of a table `run AS r`."""
 
@@ -46,7 +46,7 @@ def run_rows(new: Iterable[NewRun]) -> list[Row]:
         (
             *(r.id, r.workflow, r.definition_hash, r.mark.status, r.created_at),
             *(r.mark.started_at, r.mark.ended_at, _reason_text(r.mark.reason)),
-            *(_clean(r.by), r.key, r.digest, r.retry_of),
+            *(_clean(r.by), r.key, r.digest, r.retry_of, r.steps, r.mark.done),
         )
         for r in new
     ]
@@ -65,10 +65,13 @@ def entry_rows(
 
 
 def mark_rows(appends: Iterable[Append]) -> list[Row]:
-    """Run, status, beginning, end and reason of each run whose line changes."""
+    """Run, status, beginning, end, reason and steps that are over, where a run's line changes."""
     # A run may be appended to twice in one group: the last mark is the one that counts.
     marks = {
-        item.run: (item.run, m.status, m.started_at, m.ended_at, _reason_text(m.reason))
+        item.run: (
+            *(item.run, m.status, m.started_at, m.ended_at),
+            *(_reason_text(m.reason), m.done),
+        )
         for item in appends
         if (m := item.mark) is not None
     }
@@ -132,6 +135,7 @@ def page_of(rows: Sequence[Row], limit: int) -> RunPage:
 
 def line_of(row: Row) -> RunLine:
     run_id, workflow, status, created, started, ended, by, definition, reason, retry_of = row[:10]
+    steps, done = row[10:12]
     return RunLine(
         id=run_id,
         workflow=workflow,
@@ -143,13 +147,15 @@ def line_of(row: Row) -> RunLine:
         definition_hash=definition,
         reason=Text.from_json(json.loads(reason)) if reason else None,
         retry_of=retry_of,
+        steps=steps,
+        done=done,
     )
 
 
 def stored_of(row: Row, body: str, entries: Sequence[str]) -> StoredRun:
     """A run from its row, its definition and its appends in order."""
     events = tuple(event for raw in entries for event in load_events(raw))
-    return StoredRun(line_of(row), body, row[10], row[11], len(entries), events)
+    return StoredRun(line_of(row), body, row[12], row[13], len(entries), events)
 
 
 def json_of(rows: Iterable[Row]) -> str:

@@ -64,7 +64,9 @@ _STEPS = (
         key        TEXT,
         digest     TEXT NOT NULL,
         retry_of   TEXT,
-        reason     TEXT
+        reason     TEXT,
+        steps      INTEGER NOT NULL,
+        done       INTEGER
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX run_by_workflow ON run (workflow, id);
     CREATE INDEX run_by_status ON run (status, id);
@@ -81,9 +83,10 @@ _NEW_DEFINITIONS = """
     ON CONFLICT DO NOTHING"""
 _NEW_RUNS = """
     INSERT INTO run (id, workflow, definition, status, created_at, started_at, ended_at, reason,
-                     by, key, digest, retry_of)
+                     by, key, digest, retry_of, steps, done)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
-           value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11
+           value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11,
+           value ->> 12, value ->> 13
     FROM json_each(?) WHERE true
     ON CONFLICT DO NOTHING RETURNING id"""
 _NEW_ENTRIES = """
@@ -95,7 +98,7 @@ _THERE = """
     JOIN entry AS e ON e.run = w.value ->> 0 AND e.seq = w.value ->> 1"""
 _MARKS = """
     UPDATE run SET status = m.value ->> 1, started_at = coalesce(m.value ->> 2, started_at),
-           ended_at = m.value ->> 3, reason = m.value ->> 4
+           ended_at = m.value ->> 3, reason = m.value ->> 4, done = m.value ->> 5
     FROM json_each(?) AS m WHERE run.id = m.value ->> 0"""
 _LINE = f"SELECT {LINE} FROM run AS r"  # noqa: S608 - nothing but names
 
@@ -147,7 +150,7 @@ class SqliteBackend:
         with self._explained(), transaction(connection):
             self._fence(connection)
             made = self._create(connection, new) if new else {}
-            lost = _append(connection, appends) if appends else set()
+            lost = _append(connection, [run for run in new if made[run.id].is_new], appends)
         self._known.update(run.definition_hash for run in new)
         return results(batch, made, lost)
 
@@ -179,9 +182,6 @@ class SqliteBackend:
             connection.execute(_NEW_DEFINITIONS, (json_of(bodies),))
         rows = connection.execute(_NEW_RUNS, (json_of(run_rows(new)),)).fetchall()
         inserted = {row[0] for row in rows}
-        entries = entry_rows(run for run in new if run.id in inserted)
-        if entries:
-            connection.execute(_NEW_ENTRIES, (json_of(entries),))
         return {
             run.id: Made(run.id, run.digest, True)
             if run.id in inserted
@@ -316,11 +316,16 @@ def _store_error(file: Path, error: sqlite3.Error | OSError) -> StoreError:
     )
 
 
-def _append(connection: sqlite3.Connection, appends: Sequence[Append]) -> set[tuple[str, int]]:
-    """Write them, and answer which of them came too late."""
-    entries = json_of(entry_rows(appends))
+def _append(
+    connection: sqlite3.Connection, made: Sequence[NewRun], appends: Sequence[Append]
+) -> set[tuple[str, int]]:
+    """Write the events of all, and answer which appends came too late."""
+    items: list[NewRun | Append] = [*made, *appends]
+    if not items:
+        return set()
+    entries = json_of(entry_rows(items))
     lost: set[tuple[str, int]] = set()
-    if connection.execute(_NEW_ENTRIES, (entries,)).rowcount != len(appends):
+    if connection.execute(_NEW_ENTRIES, (entries,)).rowcount != len(items):
         there = connection.execute(_THERE, (entries,)).fetchall()
         lost = lost_among(appends, {(run, seq): body for run, seq, body in there})
     marks = mark_rows(item for item in appends if (item.run, item.seq) not in lost)

@@ -106,6 +106,7 @@ def _read(raw: Any) -> NewRun:
         by=run.by,
         events=events,
         mark=mark_of(run),
+        steps=len(run.steps),
         key=raw["key"],
         digest=str(raw["digest"]),
         retry_of=run.retry_of,

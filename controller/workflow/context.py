@@ -6,15 +6,11 @@ repeated request differ from the first, and its service would refuse the key.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from typing import Any
 
+from controller.model.expression import may_name
 from controller.model.run import Run, StepRun
-from controller.model.workflow import Call, Definition, Step
-
-_CAN_NAME_STEPS = re.compile(r"steps|[@*\\]")
-"""In an expression without any of these, nothing can be the steps."""
+from controller.model.workflow import Definition, Step
 
 
 def context_of(
@@ -47,25 +43,13 @@ def upstream(definition: Definition, step: Step) -> tuple[str, ...]:
 def _steps(run: Run, definition: Definition, step: Step | None, *, undo: bool) -> dict[str, Any]:
     """Plain data, since an expression may hand all of it on; what nobody asks for is not made."""
     if step is None:
-        ids = tuple(run.steps) if _names_steps(definition.output) else ()
-    elif not _names_steps(_said(step.undo) if undo else (step.when, *_said(step.call))):
+        ids = tuple(run.steps) if may_name(definition.output, "steps") else ()
+    elif step.id not in (definition.undo_seeing if undo else definition.seeing):
         ids = ()
     else:
         ids = upstream(definition, step)
         ids = (*ids, step.id) if undo else ids
     return {name: _facts(run.steps[name]) for name in ids}
-
-
-def _said(call: Call | None) -> tuple[Any, ...]:
-    return () if call is None else (call.path, call.input)
-
-
-def _names_steps(value: Any) -> bool:
-    if value is None or isinstance(value, (bool, int, float)):
-        return False
-    if isinstance(value, str):
-        return "${{" in value and _CAN_NAME_STEPS.search(value) is not None
-    return any(map(_names_steps, value.values() if isinstance(value, Mapping) else value))
 
 
 def _facts(step: StepRun) -> dict[str, Any]:

@@ -140,21 +140,16 @@ def apply(run: Run, event: Event) -> Run:
         raise ForbiddenTransitionError(f"{run.id} has no step {event.step}")
     change = _UNDOING.get(event.kind)
     if change is not None:
-        return _with_step(run, evolved(step, undo=_undone(run, step, event, change)))
+        undone = evolved(step, undo=_undone(run, step, event, change))
+        return evolved(run, steps={**run.steps, step.id: undone})
     status = STEP.get((step.status, event.kind))
     if status is None or run.status is not RunStatus.RUNNING:
         raise ForbiddenTransitionError(
             f"{run.id} is {run.status} and its step {step.id} {step.status}: {event.kind} cannot be"
         )
-    changed = _STEPPING[event.kind](step, event, status)
-    if status is StepStatus.SUCCEEDED:
-        changed = evolved(changed, place=run.completed)
-        return evolved(_with_step(run, changed), completed=run.completed + 1)
-    return _with_step(run, changed)
-
-
-def _with_step(run: Run, step: StepRun) -> Run:
-    return evolved(run, steps={**run.steps, step.id: step})
+    changed = _STEPPING[event.kind](run, step, event, status)
+    completed = run.completed + (status is StepStatus.SUCCEEDED)
+    return evolved(run, steps={**run.steps, step.id: changed}, completed=completed)
 
 
 def _apply_to_run(run: Run, event: Event) -> Run:
@@ -194,10 +189,10 @@ def _retried(step: StepRun, at: float) -> StepRun:
 
 # Steps
 
-_Stepping = Callable[[StepRun, Event, StepStatus], StepRun]
+_Stepping = Callable[[Run, StepRun, Event, StepStatus], StepRun]
 
 
-def _started(step: StepRun, event: Event, status: StepStatus) -> StepRun:
+def _started(_run: Run, step: StepRun, event: Event, status: StepStatus) -> StepRun:
     begun = step.started_at if step.started_at is not None else event.at
     return evolved(
         _released(step, event.at),
@@ -215,13 +210,18 @@ def _released(step: StepRun, at: float) -> StepRun:
     return evolved(step, hold=None, held_s=step.held_s + max(0.0, at - step.hold.since))
 
 
-def _succeeded(step: StepRun, event: Event, status: StepStatus) -> StepRun:
+def _succeeded(run: Run, step: StepRun, event: Event, status: StepStatus) -> StepRun:
     return evolved(
-        step, status=status, ended_at=event.at, output=event.data.get("output"), error=None
+        step,
+        status=status,
+        ended_at=event.at,
+        output=event.data.get("output"),
+        error=None,
+        place=run.completed,
     )
 
 
-def _retrying(step: StepRun, event: Event, status: StepStatus) -> StepRun:
+def _retrying(_run: Run, step: StepRun, event: Event, status: StepStatus) -> StepRun:
     return evolved(
         step,
         status=status,
@@ -231,7 +231,7 @@ def _retrying(step: StepRun, event: Event, status: StepStatus) -> StepRun:
     )
 
 
-def _failed(step: StepRun, event: Event, status: StepStatus) -> StepRun:
+def _failed(_run: Run, step: StepRun, event: Event, status: StepStatus) -> StepRun:
     charged = step.status is StepStatus.RUNNING
     return evolved(
         _released(step, event.at),
@@ -243,7 +243,7 @@ def _failed(step: StepRun, event: Event, status: StepStatus) -> StepRun:
     )
 
 
-def _held(step: StepRun, event: Event, status: StepStatus) -> StepRun:
+def _held(_run: Run, step: StepRun, event: Event, status: StepStatus) -> StepRun:
     since = step.hold.since if step.hold else event.at
     reason = Text.from_json(event.data["reason"])
     return evolved(
@@ -251,7 +251,7 @@ def _held(step: StepRun, event: Event, status: StepStatus) -> StepRun:
     )
 
 
-def _over(step: StepRun, event: Event, status: StepStatus) -> StepRun:
+def _over(_run: Run, step: StepRun, event: Event, status: StepStatus) -> StepRun:
     return evolved(_released(step, event.at), status=status, ended_at=event.at, retry_at=None)
 
 

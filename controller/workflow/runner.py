@@ -254,10 +254,11 @@ class Runner:
 
     def _watch(self, live: Live) -> None:
         """Remember which services the run waits for, and let their incidents name it."""
-        found = {step.service for step in live.run.holds} | {
-            step.service for step in live.run.steps.values() if step.undo.status is UndoStatus.HELD
-        }
-        waits_on = frozenset(found)
+        waits_on = frozenset(
+            step.service
+            for step in live.run.steps.values()
+            if step.status is StepStatus.HELD or step.undo.status is UndoStatus.HELD
+        )
         if waits_on == live.waits_on:
             return
         for service in live.waits_on - waits_on:
@@ -373,7 +374,8 @@ def _ending_of_broken(call: Call) -> Ending:
 
 def mark_of(run: Run) -> Mark:
     """The run's line in the lists."""
-    return Mark(run.shown, run.started_at, run.ended_at, reason_of(run))
+    done = run.done if run.status.ended else None
+    return Mark(run.shown, run.started_at, run.ended_at, reason_of(run), done)
 
 
 def reason_of(run: Run) -> Text | None:

@@ -12,6 +12,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -25,7 +26,16 @@ from controller.errors import (
     RunInputError,
     StoreError,
 )
-from controller.model.run import Event, Kind, Run, RunPage, RunStatus, StepStatus, UndoStatus
+from controller.model.run import (
+    Event,
+    Kind,
+    Run,
+    RunLine,
+    RunPage,
+    RunStatus,
+    StepStatus,
+    UndoStatus,
+)
 from controller.model.workflow import Definition, OnLimit
 from controller.model.workflow_json import definition_from_json, definition_to_json
 from controller.store.journal import Journal, Made, NewRun, Query, StoredRun
@@ -133,7 +143,13 @@ class Workflows:
         self, workflow: str | None, status: RunStatus | None, limit: int, cursor: str | None
     ) -> RunPage:
         """Newest first."""
-        return await self._journal.runs(Query(workflow, status, limit, cursor))
+        page = await self._journal.runs(Query(workflow, status, limit, cursor))
+        return replace(page, lines=tuple(self._counted(line) for line in page.lines))
+
+    def _counted(self, line: RunLine) -> RunLine:
+        """How far a run is that goes on is not written down for lists; it is known here."""
+        live = None if line.status.ended else self._runner.find(line.id)
+        return line if live is None else replace(line, done=live.run.done)
 
     async def wait(self, run_id: str, timeout_s: float) -> Run:
         """The run when it has ended, or as it is after `timeout_s`. Raises NotFoundError."""
@@ -298,6 +314,7 @@ class Workflows:
             by=by,
             events=(created, *decision.events),
             mark=mark_of(run),
+            steps=len(run.steps),
             key=key,
             digest=_digest(given) if key is not None else "",
             retry_of=retry_of,

@@ -21,6 +21,7 @@ def new(name: str, **changes: Any) -> NewRun:
         "by": "me",
         "events": (event(),),
         "mark": RUNNING,
+        "steps": 3,
     }
     return NewRun(**given | changes)
 

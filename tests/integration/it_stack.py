@@ -54,8 +54,8 @@ os.environ.pop('GATE')
 """
 
 # Also does actions: takes as long as the body says, refuses where it says so, says what it did, and
-# answers a key that it knows from memory. One voice: print writes a line in pieces, and those of two
-# threads would mingle.
+# answers a key that it knows from memory. One voice: print writes a line in pieces, and those of
+# two threads would mingle.
 _WORKER = """
 import json, threading
 known, lock, voice = {}, threading.Lock(), threading.Lock()

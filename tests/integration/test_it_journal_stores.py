@@ -71,7 +71,7 @@ def hub(store: Store) -> Backend:
 def test_a_run_comes_back_as_it_was_written(hub: Backend) -> None:
     why = text("run.waits_healing", service="가")
     first = (event(0.1 + 0.2, x={"deep": [1, None, "가"]}), event(2.0))
-    given = new("run_1", key="k", digest="d", retry_of="run_0", by="앤", events=first)
+    given = new("run_1", key="k", digest="d", retry_of="run_0", by="앤", events=first, steps=7)
     assert hub.write([given]) == [Made("run_1", "d", True)]
     more = Append("run_1", 1, (event(5.0),), Mark(RunStatus.WAITING, None, None, why))
     assert hub.write([more]) == [None]
@@ -83,8 +83,12 @@ def test_a_run_comes_back_as_it_was_written(hub: Backend) -> None:
     assert (line.status, line.reason, line.by) == (RunStatus.WAITING, why, "앤")
     assert (line.created_at, line.started_at, line.ended_at) == (1.0, 1.0, None)
     assert (line.retry_of, line.definition_hash, line.workflow) == ("run_0", "h", "w")
+    assert (line.steps, line.done) == (7, None)
     assert hub.live() == [found]
     assert hub.run("run_x") is None
+    hub.write([Append("run_1", 2, (event(6.0),), Mark(RunStatus.FAILED, 1.0, 6.0, None, 4))])
+    (ended,) = hub.runs(Query()).lines
+    assert (ended.steps, ended.done) == (7, 4)
 
 
 def test_texts_that_no_database_takes_break_nothing(hub: Backend) -> None:

@@ -152,6 +152,8 @@ def test_a_step_waits_for_a_service_that_is_down_and_says_so(
         assert "second" in waiting["reason"]
         incident = waiting["steps"][1]["hold"]["incident"]
         assert incident == hub.client.services()["second"]["incident"]
+        (listed,) = hub.client.get("/workflows/runs?status=waiting").json()["runs"]
+        assert (listed["steps_done"], listed["steps_total"]) == (1, 2)
         hub.client.post("/orchestration/resume")
         stream.until(lambda e: e.kind == "run" and e.data["status"] == "succeeded")
     assert look(hub, run_id)["steps"][1]["held_ms"] > 0
@@ -206,6 +208,8 @@ def test_a_refusal_is_undone_in_reverse(hub: HubProcess, home: Stack, witness: W
     assert run["status"] == "compensated"
     assert run["error"]["status"] == 422
     assert run["error"]["detail"] == "I will not."
+    listed = hub.client.get("/workflows/runs").json()["runs"][0]
+    assert (listed["id"], listed["steps_done"], listed["steps_total"]) == (run["id"], 2, 2)
     for service in ("first", "second"):
         assert said(witness, home, service, "undo", f"{run['id']}:{service}:undo") == 1
 

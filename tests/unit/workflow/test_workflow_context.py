@@ -9,7 +9,7 @@ import pytest
 
 from controller.model import expression
 from controller.model.run import Event, Kind
-from controller.model.workflow import Call, Definition
+from controller.model.workflow import Call, Definition, Step
 from controller.store.journal import dump_events
 from controller.workflow.context import context_of, upstream
 from tests.unit.workflow.workflow_builders import definition, diamond, failing, line, step
@@ -38,7 +38,13 @@ def given(play: Play, name: str | None, value: Any, *, undo: bool = False) -> An
         )
     change: dict[str, Any] = {"undo" if undo else "call": Call("POST", "/x", value)}
     meant = replace(play.definition.by_id[name], **change)
-    return expression.evaluate(value, context_of(play.run, play.definition, meant, undo=undo))
+    flow = changed(play.definition, meant)
+    return expression.evaluate(value, context_of(play.run, flow, meant, undo=undo))
+
+
+def changed(flow: Definition, meant: Step) -> Definition:
+    """The definition with another step of that name."""
+    return replace(flow, steps=tuple(meant if s.id == meant.id else s for s in flow.steps))
 
 
 @pytest.mark.parametrize(
@@ -158,10 +164,11 @@ def test_steps_are_there_wherever_an_expression_names_them(source: str) -> None:
         "path": replace(b, call=Call("GET", f"/b/{source}")),
         "when": replace(b, when=source, call=Call("GET", "/b")),
     }
-    for place, meant in places.items():
-        assert expression.evaluate(source, context_of(play.run, flow, meant)) == 1, place
+    for meant in places.values():
+        assert expression.evaluate(source, context_of(play.run, changed(flow, meant), meant)) == 1
     undo = replace(b, call=Call("GET", "/b"), undo=Call("DELETE", f"/b/{source}"))
-    assert expression.evaluate(source, context_of(play.run, flow, undo, undo=True)) == 1
+    seen_by_undo = context_of(play.run, changed(flow, undo), undo, undo=True)
+    assert expression.evaluate(source, seen_by_undo) == 1
 
 
 def test_what_nobody_asks_for_is_not_made() -> None:
