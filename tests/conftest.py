@@ -8,6 +8,15 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several workers share the tests, a file's stay together, since they share its stack and
+    hub; and all that use the machine's one home stack come one after the other."""
+    for item in items:
+        folder, file = item.path.parent.name, item.path.name
+        is_home = folder == "e2e" and not file.startswith("test_pages")
+        item.add_marker(pytest.mark.xdist_group("home" if is_home else str(item.path)))
+
+
 @pytest.fixture(autouse=True)
 def blockbuster() -> Iterator[BlockBuster]:
     """A file read, a query or a socket call on the loop raises BlockingError; only in tests."""

@@ -29,11 +29,24 @@ def check_cron(place: Place, line: str) -> None:
         place.fault(f"found {line[:40]!r}; there is no such day")
 
 
-def check_schema(place: Place, schema: Mapping[str, Any]) -> None:
-    """Reports what is wrong with the JSON Schema of a run's input."""
-    # It is slow to import, and most configurations and commands need none of it.
+def check_runs_by_itself(place: Place, schema: Mapping[str, Any]) -> None:
+    """Reports a schedule whose runs could never begin: they have no input but `{}`."""
     from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
+    fault = next(Draft202012Validator(schema).iter_errors({}), None)
+    if fault is not None:
+        place.fault(
+            "a run by schedule has the input {}, which input_schema refuses: "
+            f"{fault.message[:200]}; make that optional, or begin such runs by hand"
+        )
+
+
+def check_schema(place: Place, schema: Mapping[str, Any]) -> bool:
+    """Reports what is wrong with the JSON Schema of a run's input. True where nothing is."""
+    # It is slow to import, and most configurations and commands need none of it.
+    from jsonschema import Draft202012Validator
+
+    before = len(place.report.faults)
     for leaf, value in place.leaves():
         check_number(leaf, value)
     validator = Draft202012Validator(
@@ -49,6 +62,7 @@ def check_schema(place: Place, schema: Mapping[str, Any]) -> None:
             at.fault(f"found {reference!r}; only what is in this schema, #/…, can be referred to")
         elif not _resolves(schema, reference):
             at.fault(f"found {reference!r}; the schema has nothing there")
+    return len(place.report.faults) == before
 
 
 _Path = tuple[str | int, ...]

@@ -21,7 +21,7 @@ from controller.config.settings_workflows import (
     WorkflowSettings,
 )
 from controller.config.workflow_calls import call_of, undo_of
-from controller.config.workflow_checks import check_cron, check_schema
+from controller.config.workflow_checks import check_cron, check_runs_by_itself, check_schema
 from controller.config.workflow_expressions import Scope, check_condition, check_values
 from controller.config.workflow_graph import Upstream, arrange
 from controller.config.workflow_place import Place
@@ -118,10 +118,12 @@ def _check_head(name: str, said: WorkflowSettings, place: Place) -> None:
         place.fault(f"a workflow cannot be called {name}, which the API needs for all runs")
     if len(said.steps) > MAX_STEPS:
         place.at("steps").fault(f"found {len(said.steps)} steps, {MAX_STEPS:,} are allowed")
-    if said.input_schema is not None:
-        check_schema(place.at("input_schema"), said.input_schema)
     if said.schedule is not None:
         check_cron(place.at("schedule"), said.schedule)
+    schema = said.input_schema
+    is_sound = schema is not None and check_schema(place.at("input_schema"), schema)
+    if schema is not None and is_sound and said.schedule is not None:
+        check_runs_by_itself(place.at("schedule"), schema)
 
 
 def _ids(steps: Sequence[StepSettings], place: Place) -> list[str]:

@@ -10,8 +10,10 @@ class Ports:
     """Free ports of loopback, below what the kernel gives to outgoing connections."""
 
     def __init__(self) -> None:
-        # Where two runs share a machine they begin at different places.
-        self._next = 20_000 + os.getpid() * 61 % 9_000
+        # Where two runs share a machine they begin at different places, and so do the workers of
+        # one run, each of which has a range to itself.
+        worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        self._next = 20_000 + worker % 4 * 3_000 + os.getpid() * 61 % 1_000
 
     def __call__(self) -> int:
         while True:

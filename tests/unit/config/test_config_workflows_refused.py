@@ -156,6 +156,9 @@ REFUSED = [
      "5: workflows.w.schedule: found '0 0 31 2 *'; not a cron line: Bad day-of-month"),
     (steps(STEP) + "  schedule: 0 0 */40 * MON#5\n",
      "5: workflows.w.schedule: found '0 0 */40 * MON#5'; there is no such day"),
+    (steps(STEP) + "  schedule: 0 3 * * *\n  input_schema: {required: [n]}\n",
+     "5: workflows.w.schedule: a run by schedule has the input {}, which input_schema refuses: 'n' "
+     "is a required property; make that optional, or begin such runs by hand"),
     # Schemas
     (steps(STEP) + "  input_schema: {type: objec}\n", "5: workflows.w.input_schema.type: no JSON "
      "Schema (draft 2020-12): 'objec' is not valid under any of the given schemas"),
