@@ -7,6 +7,7 @@ and computes; it has no assignment, no loop without end and no way out.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -17,6 +18,8 @@ from jmespath import exceptions
 from jmespath.parser import ParsedResult
 
 _EVERYTHING = re.compile(r"[@*\\]")
+_CALCULATES = re.compile("to_number|sum|avg")
+"""The functions that can make a number of what is none, or one too large."""
 _PART = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 
 
@@ -101,9 +104,20 @@ def _as_text(value: Any) -> str:
 
 def _searched(source: str, context: Mapping[str, Any]) -> Any:
     try:
-        return _compiled(source).search(context)
+        value = _compiled(source).search(context)
     except exceptions.JMESPathError as error:
         raise ExpressionError(f"${{{{{source}}}}}: {error}") from error
+    if _CALCULATES.search(source) and not _is_finite(value):
+        raise ExpressionError(f"${{{{{source}}}}}: it gives a number that JSON does not have")
+    return value
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, (dict, list)):
+        return all(map(_is_finite, value.values() if isinstance(value, dict) else value))
+    return True
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,6 @@ is on disk, and not before.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -16,14 +15,11 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
-
 from controller import clock
 from controller.errors import (
     ConflictError,
     NotFoundError,
     OverloadedError,
-    RunInputError,
     StoreError,
 )
 from controller.model.run import (
@@ -33,25 +29,22 @@ from controller.model.run import (
     RunLine,
     RunPage,
     RunStatus,
-    StepStatus,
-    UndoStatus,
 )
 from controller.model.workflow import Definition, OnLimit
 from controller.model.workflow_json import definition_from_json, definition_to_json
 from controller.store.journal import Journal, Made, NewRun, Query, StoredRun
 from controller.workflow import archive
+from controller.workflow.admission import check, digest_of
 from controller.workflow.faultpoints import reach
 from controller.workflow.fold import ForbiddenTransitionError, apply, begin, fold
 from controller.workflow.machine import decide, interrupted
+from controller.workflow.reuse import reusable
 from controller.workflow.runner import Live, Runner, mark_of
 from controller.workflow.services import Services
 
 log = logging.getLogger(__name__)
 
-MAX_INPUT = 1_048_576
 _MAX_LIVE = 20_000
-_MAX_FAULTS = 20
-_MAX_KEY = 255
 
 
 class Workflows:
@@ -191,9 +184,9 @@ class Workflows:
         workflow's limit refuses it), OverloadedError.
         """
         definition = self.definition(workflow)
-        _check(definition, given, key)
+        check(definition, given, key)
         if key is not None and (holder := await self._journal.holder(workflow, key)) is not None:
-            return await self._same(holder, _digest(given), key), False
+            return await self._same(holder, digest_of(given), key), False
         await self._make_room(definition)
         return await self._begin(definition, given, by, key, {}, None)
 
@@ -212,10 +205,10 @@ class Workflows:
                 f"The run {run_id} is not undone yet.", remedy="Resume its compensation first."
             )
         definition = self._definitions.get(run.workflow, old)
-        _check(definition, run.input, None)
+        check(definition, run.input, None)
         await self._make_room(definition)
         again, _ = await self._begin(
-            definition, run.input, by, None, _reusable(run, old, definition), run_id
+            definition, run.input, by, None, reusable(run, old, definition), run_id
         )
         return again
 
@@ -316,7 +309,7 @@ class Workflows:
             mark=mark_of(run),
             steps=len(run.steps),
             key=key,
-            digest=_digest(given) if key is not None else "",
+            digest=digest_of(given) if key is not None else "",
             retry_of=retry_of,
         )
         reach("before_create")
@@ -367,68 +360,3 @@ def _folded(stored: StoredRun) -> tuple[Run, Definition]:
 @lru_cache(maxsize=256)
 def _definition(body: str) -> Definition:
     return definition_from_json(json.loads(body))
-
-
-def _reusable(run: Run, old: Definition, new: Definition) -> dict[str, Any]:
-    """Outputs of steps that need not be done again: done, not undone, meant as before, and resting
-    on nothing that is done again."""
-    kept: dict[str, Any] = {}
-    for step in new.steps:
-        state = run.steps.get(step.id)
-        done = state is not None and state.status is StepStatus.SUCCEEDED
-        if not done or step != old.by_id.get(step.id):
-            continue
-        assert state is not None
-        if state.undo.status is UndoStatus.NONE:
-            kept[step.id] = state.output
-    changed = True
-    while changed:
-        before = len(kept)
-        kept = {
-            name: output
-            for name, output in kept.items()
-            if all(n in kept or _skipped(run, n) for n in new.by_id[name].needs)
-        }
-        changed = len(kept) != before
-    return kept
-
-
-def _skipped(run: Run, step: str) -> bool:
-    state = run.steps.get(step)
-    return state is not None and state.status is StepStatus.SKIPPED
-
-
-def _check(definition: Definition, given: Any, key: str | None) -> None:
-    """Raises RunInputError with every fault."""
-    if key is not None and not (0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable()):
-        raise RunInputError(
-            ["Idempotency-Key: it must be 1 to 255 printable ASCII characters"],
-            remedy="Send a shorter key, such as a UUID.",
-        )
-    try:
-        size = len(json.dumps(given, ensure_ascii=False, allow_nan=False).encode())
-    except (ValueError, RecursionError) as error:
-        raise RunInputError([f"input: it is not JSON that can be kept: {error}"]) from error
-    if size > MAX_INPUT:
-        raise RunInputError(
-            [f"input: it has {size} bytes; {MAX_INPUT} are allowed"],
-            remedy="Store the data where the services can read it, and pass its address.",
-        )
-    if definition.input_schema is None:
-        return
-    validator = Draft202012Validator(definition.input_schema)
-    faults = []
-    for fault in validator.iter_errors(given):
-        where = ".".join(("input", *(str(part) for part in fault.absolute_path)))
-        faults.append(f"{where}: {fault.message[:300]}")
-        if len(faults) == _MAX_FAULTS:
-            break
-    if faults:
-        raise RunInputError(
-            faults, remedy=f"GET /workflows/{definition.name} holds the schema of its input."
-        )
-
-
-def _digest(given: Any) -> str:
-    canonical = json.dumps(given, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()

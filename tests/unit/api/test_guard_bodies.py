@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from controller.api.guard import MAX_BODY_BYTES, max_body
-from controller.workflow.workflows import MAX_INPUT
+from controller.workflow.admission import MAX_INPUT
 
 
 @pytest.mark.parametrize("path", ["/orchestration/stop-all", "/runs", "/workflows/runs/x/cancel"])

@@ -73,6 +73,21 @@ def test_what_cannot_be_evaluated_is_an_error_that_names_it(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "${{ to_number('nan') }}",
+        "${{ sum([`1e308`, `1e308`]) }}",
+        "${{ {deep: [to_number('-inf')]} }}",
+        "n=${{ map(&to_number(@), ['1', 'nan']) }}",
+    ],
+)
+def test_a_number_that_json_does_not_have_is_refused(text: str) -> None:
+    with pytest.raises(ExpressionError, match="a number that JSON does not have"):
+        evaluate(text, CONTEXT)
+    assert evaluate("${{ to_number('1.5') }}", CONTEXT) == 1.5
+
+
+@pytest.mark.parametrize(
     ("value", "said"),
     [
         ("${{ input. }}", "${{ input. }}: "),
