@@ -8,6 +8,7 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
 
+@pytest.hookimpl(tryfirst=True)  # before the one that reads these marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where several workers share the tests, a file's stay together, since they share its stack and
     hub; and all that use the machine's one home stack come one after the other."""
