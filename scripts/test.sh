@@ -34,7 +34,6 @@ suites=(tests)
 for suite in images/*/tests; do
   if compgen -G "$suite/test_*.py" >/dev/null; then suites+=("$suite"); fi
 done
-# Most tests wait for containers: two workers keep two cores busy. Files in their order, the longest
-# first; what shares a stack stays together (tests/conftest.py).
-workers=(-n 2 --dist loadgroup --no-loadscope-reorder)
+# What needs the engine mostly waits: the rest is done beside it (tests/conftest.py).
+workers=(-n 2 --dist loadscope --no-loadscope-reorder)
 exec .venv/bin/python -m pytest "${workers[@]}" "${suites[@]}" "$@" </dev/null

@@ -6,16 +6,24 @@ from collections.abc import Iterator
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
+from xdist.remote import Producer  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 
-@pytest.hookimpl(tryfirst=True)  # before the one that reads these marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several workers share the tests, a file's stay together, since they share its stack and
-    hub; and all that use the machine's one home stack come one after the other."""
-    for item in items:
-        folder, file = item.path.parent.name, item.path.name
-        is_home = folder == "e2e" and not file.startswith("test_pages")
-        item.add_marker(pytest.mark.xdist_group("home" if is_home else str(item.path)))
+class TwoWorkers(LoadScopeScheduling):  # type: ignore[misc]
+    """All tests that need the engine, one after the other, since they share stacks and time what
+    they see; beside them the others, of which a file's stay together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        is_page = file.startswith("tests/e2e/test_pages")
+        needs_engine = file.startswith(("tests/chaos/", "tests/e2e/", "tests/integration/"))
+        return "engine" if needs_engine and not is_page else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TwoWorkers:
+    return TwoWorkers(config, log)
 
 
 @pytest.fixture(autouse=True)
