@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
-from xdist.remote import Producer  # type: ignore[import-untyped]
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 
-class TwoWorkers(LoadScopeScheduling):  # type: ignore[misc]
+class TwoWorkers(LoadScopeScheduling):
     """All tests that need the engine, one after the other, since they share stacks and time what
     they see; beside them the others, of which a file's stay together."""
 

@@ -77,9 +77,9 @@ async def test_a_run_is_begun_by_a_form_and_followed_to_its_end(stage: Stage) ->
         await expect(page.locator("#step-monitor")).to_contain_text("running")
         done = replace(runs.succeeded(), id=run.id)
         stage.hub.flows.tell(done)
-        await expect(page.locator("h1")).to_have_text("saju_processing succeeded")
+        await expect(page.locator("h1")).to_contain_text("saju_processing succeeded")
         await expect(page.locator(".lead")).to_have_text("All 3 steps are done.")
-        await expect(page.locator("#announcer")).to_have_text("saju_processing succeeded")
+        await expect(page.locator("#announcer")).to_contain_text("saju_processing succeeded")
 
 
 async def test_a_waiting_run_says_for_what_and_leads_to_the_incident(stage: Stage) -> None:
@@ -169,7 +169,7 @@ async def test_what_is_unfolded_stays_so_and_hides_secrets(stage: Stage) -> None
         await output.locator("summary").click()
         await expect(output.locator("pre")).to_contain_text('"token": "•••"')
         stage.hub.flows.tell(replace(runs.succeeded(), id=runs.running().id))
-        await expect(page.locator("h1")).to_have_text("saju_processing succeeded")
+        await expect(page.locator("h1")).to_contain_text("saju_processing succeeded")
         await expect(output.locator("pre")).to_be_visible()
         assert "hunter2" not in await page.content()
 

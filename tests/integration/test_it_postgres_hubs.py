@@ -193,8 +193,10 @@ def test_a_hub_in_the_middle_of_writing_is_taken_over_only_after_it(
         with psycopg.connect(dsn) as rival:
             # Whoever begins a run with the key now waits for what becomes of this one.
             rival.execute(
-                "INSERT INTO heal7.run SELECT 'run_x', 'rival', workflow, definition, status, 1, 1,"
-                " NULL, 'me', 'k', '' FROM heal7.run"
+                "INSERT INTO heal7.run (id, owner, workflow, definition, status, created_at, by,"
+                " key, digest, steps)"
+                " SELECT 'run_x', 'rival', workflow, definition, status, 1, 'me', 'k', '', 1"
+                " FROM heal7.run"
             )
             writing = pool.submit(one.write, [new("run_1", key="k")])
             eventually(lambda: look.rows(waiting), 20, "it is in the middle of writing")

@@ -31,11 +31,13 @@ export function localiseTimes(root) {
   }
 }
 
-/** Read aloud politely by screen readers; shown nowhere. */
+/** Read aloud politely by screen readers; shown nowhere. A sentence stays for a while, since the
+    next one often follows at once and must not take its place before it is read. */
 export function announce(sentence) {
-  const announcer = document.getElementById("announcer");
-  announcer.textContent = "";
-  requestAnimationFrame(() => (announcer.textContent = sentence));
+  const line = document.createElement("p");
+  line.textContent = sentence;
+  document.getElementById("announcer").append(line);
+  setTimeout(() => line.remove(), 10000);
 }
 
 /** A message in the corner: good news leaves by itself, bad news waits to be dismissed. */
