@@ -31,7 +31,7 @@ def check_cron(place: Place, line: str) -> None:
 
 def check_runs_by_itself(place: Place, schema: Mapping[str, Any]) -> None:
     """Reports a schedule whose runs could never begin: they have no input but `{}`."""
-    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+    from jsonschema import Draft202012Validator
 
     fault = next(Draft202012Validator(schema).iter_errors({}), None)
     if fault is not None:

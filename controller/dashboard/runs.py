@@ -140,7 +140,6 @@ def told(
     None where it is gone."""
     teller = _Teller(run, definition, known, language, now)
     line = workflows.line(workflows.line_of(run, reason), language, now)
-    over = sum(1 for step in run.steps.values() if step.status.over)
     undos = undo_order(run, definition) if _turned_back(run) else []
     return Told(
         line=line,
@@ -150,8 +149,8 @@ def told(
             word(f"ui.run.headline.{run.shown}", language, workflow=run.workflow),
         ),
         why=teller.standing(reason, undos),
-        progress=word("ui.run.progress", language, done=over, total=len(run.steps)),
-        over=over,
+        progress=word("ui.run.progress", language, done=run.done, total=len(run.steps)),
+        over=run.done,
         total=len(run.steps),
         began=workflows.moment(run.created_at),
         ended=None if run.ended_at is None else workflows.moment(run.ended_at),

@@ -113,10 +113,14 @@ def _searched(source: str, context: Mapping[str, Any]) -> Any:
 
 
 def _is_finite(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, (dict, list)):
-        return all(map(_is_finite, value.values() if isinstance(value, dict) else value))
+    """Not by recursion: what a service answers may be nested deeper than Python's stack."""
+    todo = [value]
+    while todo:
+        found = todo.pop()
+        if isinstance(found, float) and not math.isfinite(found):
+            return False
+        if isinstance(found, (dict, list)):
+            todo += found.values() if isinstance(found, dict) else found
     return True
 
 

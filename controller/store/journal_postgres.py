@@ -361,7 +361,8 @@ def _entries(items: Sequence[NewRun | Append]) -> list[Row]:
 
 
 def _stored(row: Row) -> StoredRun:
-    return stored_of(row, row[14], row[15])
+    *line, body, entries = row
+    return stored_of(line, body, entries)
 
 
 def _ms(seconds: float) -> str:

@@ -134,8 +134,8 @@ def page_of(rows: Sequence[Row], limit: int) -> RunPage:
 
 
 def line_of(row: Row) -> RunLine:
-    run_id, workflow, status, created, started, ended, by, definition, reason, retry_of = row[:10]
-    steps, done = row[10:12]
+    run_id, workflow, status, created, started, ended, by, definition, reason, *rest = row
+    retry_of, steps, done, _key, _digest = rest
     return RunLine(
         id=run_id,
         workflow=workflow,
@@ -155,7 +155,8 @@ def line_of(row: Row) -> RunLine:
 def stored_of(row: Row, body: str, entries: Sequence[str]) -> StoredRun:
     """A run from its row, its definition and its appends in order."""
     events = tuple(event for raw in entries for event in load_events(raw))
-    return StoredRun(line_of(row), body, row[12], row[13], len(entries), events)
+    *_, key, digest = row
+    return StoredRun(line_of(row), body, key, digest, len(entries), events)
 
 
 def json_of(rows: Iterable[Row]) -> str:

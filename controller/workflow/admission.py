@@ -9,7 +9,7 @@ import hashlib
 import json
 from typing import Any
 
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator
 
 from controller.errors import RunInputError
 from controller.model.workflow import Definition

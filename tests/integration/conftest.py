@@ -16,6 +16,7 @@ import pytest
 from tests.integration.it_engine import Witness
 from tests.integration.it_hub import HubProcess
 from tests.integration.it_ports import Ports
+from tests.integration.it_postgres import Cluster, Look, running_cluster
 from tests.integration.it_stack import Service, Stack
 
 _BASE = "heal7/service-base:latest"
@@ -80,3 +81,22 @@ def make_hub(make_stack: MakeStack, free_port: Ports) -> Iterator[MakeHub]:
             return hub
 
         yield make
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL of our own."""
+    with running_cluster() as made:
+        yield made
+
+
+@pytest.fixture
+def dsn(cluster: Cluster) -> str:
+    """The address of a database in which there never was a hub."""
+    return cluster.empty_database()
+
+
+@pytest.fixture
+def look(dsn: str) -> Look:
+    """Beside the hubs, at what is in that database."""
+    return Look(dsn)

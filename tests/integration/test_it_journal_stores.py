@@ -16,13 +16,7 @@ from controller.store.journal import Append, Backend, FencedError, Made, Mark, Q
 from controller.store.journal_postgres import PostgresBackend
 from controller.store.journal_sqlite import SqliteBackend
 from tests.integration.it_journal import DONE, RUNNING, append, event, ids, new
-from tests.integration.it_postgres import Cluster, Look, running_cluster
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with running_cluster() as made:
-        yield made
+from tests.integration.it_postgres import Cluster, Look
 
 
 class Store:

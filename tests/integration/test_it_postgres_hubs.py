@@ -26,26 +26,10 @@ from controller.store.journal import (
 from controller.store.journal_postgres import PostgresBackend
 from controller.store.journal_rows import Written
 from tests.integration.it_journal import DONE, append, ids, new
-from tests.integration.it_postgres import PASSWORD, Cluster, Look, running_cluster
+from tests.integration.it_postgres import PASSWORD, Cluster, Look
 from tests.integration.it_wait import eventually
 
 MakeHub = Callable[..., PostgresBackend]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with running_cluster() as made:
-        yield made
-
-
-@pytest.fixture
-def dsn(cluster: Cluster) -> str:
-    return cluster.empty_database()
-
-
-@pytest.fixture
-def look(dsn: str) -> Look:
-    return Look(dsn)
 
 
 @pytest.fixture

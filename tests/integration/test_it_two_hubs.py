@@ -19,7 +19,7 @@ import pytest
 
 from controller.clock import monotonic
 from tests.integration.it_hub import ROOT
-from tests.integration.it_postgres import Cluster, Look, running_cluster
+from tests.integration.it_postgres import Cluster, Look
 from tests.integration.it_wait import eventually
 
 _TAKEN_OVER_S = 10.0
@@ -136,22 +136,6 @@ class Worker:
 
 
 MakeWorker = Callable[[], Worker]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with running_cluster() as made:
-        yield made
-
-
-@pytest.fixture
-def dsn(cluster: Cluster) -> str:
-    return cluster.empty_database()
-
-
-@pytest.fixture
-def look(dsn: str) -> Look:
-    return Look(dsn)
 
 
 @pytest.fixture

@@ -48,9 +48,9 @@ class Schema:
             yield Fault(field, _readable(found.message), found.instance)
 
     def _build(self, schema: Mapping[str, Any]) -> Any:
-        from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
-        from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]
-        from jsonschema.validators import extend  # type: ignore[import-untyped]
+        from jsonschema import Draft202012Validator
+        from jsonschema.exceptions import SchemaError
+        from jsonschema.validators import extend
         from referencing.jsonschema import EMPTY_REGISTRY
 
         declared = schema.get("$schema", Draft202012Validator.META_SCHEMA["$id"])

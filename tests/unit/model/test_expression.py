@@ -87,6 +87,13 @@ def test_a_number_that_json_does_not_have_is_refused(text: str) -> None:
     assert evaluate("${{ to_number('1.5') }}", CONTEXT) == 1.5
 
 
+def test_numbers_are_looked_for_however_deep_an_answer_is() -> None:
+    deep: Any = 1.5
+    for _ in range(5000):
+        deep = [deep]
+    assert evaluate("${{ {n: sum([`1`]), all: input} }}", {"input": deep})["n"] == 1
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [
