@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ import orjson
 from controller.errors import StoreError
 from controller.store.sqlite import migrate, transaction
 
+ALL_LEVELS = 0xFF
 _DROPPED_AT_ONCE = 200
 _STEPS = (
     """
@@ -78,11 +79,20 @@ class Asked:
     """Which blocks and rows can hold what is looked for; None is any."""
 
     sources: Sequence[int] | None = None
-    levels: int = 0xFF
+    levels: int = ALL_LEVELS
     since: int | None = None
     until: int | None = None
     run: str = ""
     trigrams: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """How many entries were forgotten, up to which time, and whether there is more to forget."""
+
+    entries: int
+    until: int | None
+    more: bool
 
 
 class LogFile:
@@ -150,3 +160,147 @@ class LogFile:
         self._open.execute(
             "DELETE FROM recent WHERE source = ? AND id <= ?", (block.source, block.last_id)
         )
+
+    def drop(self, before: int, most: int, text_of: Callable[[bytes], str]) -> Dropped:
+        """Forget blocks: those that ended before `before`, and the oldest where all are larger than
+        `most` bytes. `text_of` gives what was indexed of a body. A few at once: ask again while
+        `more` is true."""
+        with self._explained():
+            with transaction(self._open):
+                gone = self._doomed(before, most)
+                for number, body in gone:
+                    self._open.execute(
+                        "INSERT INTO block_text (block_text, rowid, text) VALUES ('delete', ?, ?)",
+                        (number, text_of(body)),
+                    )
+                numbers = orjson.dumps([number for number, _ in gone]).decode()
+                found = self._open.execute(
+                    "SELECT coalesce(sum(entries), 0), max(last_at) FROM block"
+                    " WHERE id IN (SELECT value FROM json_each(?))",
+                    (numbers,),
+                ).fetchone()
+                for table, column in (("block_run", "block"), ("block", "id")):
+                    self._open.execute(
+                        f"DELETE FROM {table}"  # noqa: S608 - nothing but names
+                        f" WHERE {column} IN (SELECT value FROM json_each(?))",
+                        (numbers,),
+                    )
+            self._open.execute("PRAGMA incremental_vacuum(500)").fetchall()
+        return Dropped(found[0], found[1], len(gone) == _DROPPED_AT_ONCE)
+
+    def _doomed(self, before: int, most: int) -> list[tuple[int, bytes]]:
+        (size,) = self._open.execute("SELECT coalesce(sum(size), 0) FROM block").fetchone()
+        rows = self._open.execute(
+            "SELECT id, size, last_at, body FROM block ORDER BY last_at LIMIT ?",
+            (_DROPPED_AT_ONCE,),
+        )
+        gone = []
+        for number, own, last_at, body in rows:
+            if last_at >= before and size <= most:
+                break
+            size -= own
+            gone.append((number, body))
+        return gone
+
+    def remember(self, name: str, value: str) -> None:
+        with self._explained():
+            self._open.execute(
+                "INSERT INTO fact VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+                (name, value),
+            )
+
+    # Reading
+
+    def recall(self, name: str) -> str | None:
+        with self._explained():
+            row = self._open.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def sources(self) -> list[tuple[int, str, str]]:
+        """Number, service and container of every source."""
+        with self._explained():
+            return self._open.execute("SELECT id, service, container FROM source").fetchall()
+
+    def last(self) -> tuple[int, dict[int, int]]:
+        """The largest id there is, and the time of each source's newest entry."""
+        with self._explained():
+            (largest,) = self._open.execute("SELECT coalesce(max(id), 0) FROM recent").fetchone()
+            newest = dict(
+                self._open.execute("SELECT source, max(last_at) FROM block GROUP BY source")
+            )
+            rows = self._open.execute("SELECT source, max(at) FROM recent GROUP BY source")
+            for source, at in rows.fetchall():
+                newest[source] = max(at, newest.get(source, 0))
+        return largest, newest
+
+    def recent(self, asked: Asked, *, newest_first: bool = True) -> list[Row]:
+        """Rows that can be it, in the order of their time; words are not looked at."""
+        where, values = _conditions(
+            asked, "source", "at >= ?", "at < ?", "(1 << level) & ?", "run = ?"
+        )
+        order = "DESC" if newest_first else "ASC"
+        with self._explained():
+            return self._open.execute(
+                "SELECT id, source, at, is_error, level, run, step, text"  # noqa: S608 - names only
+                f" FROM recent{where} ORDER BY at {order}, id {order}",
+                values,
+            ).fetchall()
+
+    def blocks(self, asked: Asked, *, newest_first: bool = True) -> Iterator[tuple[int, int, bytes]]:
+        """Source, end (or, oldest first, beginning) and body of blocks that can hold it, in that
+        order. Read as they are asked for."""
+        where, values = _conditions(
+            asked, "source", "last_at >= ?", "first_at < ?", "levels & ?",
+            "id IN (SELECT block FROM block_run WHERE run = ?)",
+        )  # fmt: skip
+        if asked.trigrams is not None:
+            clause = "id IN (SELECT rowid FROM block_text WHERE block_text MATCH ?)"
+            where = f"{where} AND {clause}" if where else f" WHERE {clause}"
+            values = [*values, asked.trigrams]
+        edge, order = ("last_at", "DESC") if newest_first else ("first_at", "ASC")
+        with self._explained():
+            found = self._open.execute(
+                f"SELECT id, source, {edge} FROM block{where}"  # noqa: S608 - names only
+                f" ORDER BY {edge} {order}, id {order}",
+                values,
+            ).fetchall()
+            for number, source, at in found:
+                row = self._open.execute("SELECT body FROM block WHERE id = ?", (number,)).fetchone()
+                # It may have been dropped meanwhile.
+                if row is not None:
+                    yield source, at, row[0]
+
+    @property
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise StoreError(f"{self._file} is not open", remedy="Ask again in a moment.")
+        return self._connection
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                f"{self._file}: {error}",
+                remedy="Check the disk's free space and that the hub may write to this folder.",
+            ) from error
+
+
+def _conditions(
+    asked: Asked, source: str, since: str, until: str, levels: str, run: str
+) -> tuple[str, list[object]]:
+    clauses: list[str] = []
+    values: list[object] = []
+    if asked.sources is not None:
+        places = ",".join("?" * len(asked.sources))
+        clauses.append(f"{source} IN ({places})")
+        values += asked.sources
+    for clause, value in ((since, asked.since), (until, asked.until), (run, asked.run or None)):
+        if value is not None:
+            clauses.append(clause)
+            values.append(value)
+    if asked.levels != ALL_LEVELS:
+        clauses.append(levels)
+        values.append(asked.levels)
+    return (f" WHERE {' AND '.join(clauses)}" if clauses else ""), values
