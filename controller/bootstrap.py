@@ -19,12 +19,14 @@ from controller import __version__, clock
 from controller.api import docs, events, hub, problems
 from controller.api.guard import Guard
 from controller.api.healing import Healing
+from controller.api.logs import LogRoutes
 from controller.api.orchestration import Orchestration
 from controller.api.receipt import PromptProtocol
 from controller.api.run_feed import RunFeed
 from controller.api.workflows import WorkflowRoutes
 from controller.config.load import HubConfig, load
 from controller.config.settings import ServerSettings
+from controller.config.settings_logs import LogsSettings
 from controller.config.settings_workflows import RunsSettings
 from controller.dashboard import routes as dashboard
 from controller.engine.client import DockerEngine
@@ -32,7 +34,11 @@ from controller.engine.pool import EnginePool
 from controller.errors import ConfigError, ListenError
 from controller.health.selfcheck import SelfCheck
 from controller.i18n import catalogue
+from controller.logs.assembly import Logs
+from controller.logs.collector import Keeping, Target
+from controller.logs.mask import masker
 from controller.model.incident import Incident
+from controller.model.observation import State
 from controller.model.probe import ProbeResult
 from controller.model.recovery import Pause
 from controller.model.rehearsal import Rehearsal
@@ -122,6 +128,16 @@ class Hub:
             self._tasks,
             _HELPER_IMAGE,
         )
+        self.logs = Logs(
+            state_dir / "logs.sqlite3",
+            _keeping(config.settings.logs),
+            masker(
+                (dict(spec.container.environment) for spec in config.stack.services.values()),
+                config.settings.logs.mask,
+            ),
+            self._log_targets,
+            self._tasks,
+        )
 
     async def start(self) -> None:
         """Open the store, remember, and start the root loops."""
@@ -134,6 +150,7 @@ class Hub:
         await self.supervisor.load()
         await self.practice.load()
         self._tasks.spawn("sweep leftover faults", self.practice.sweep())
+        await self.logs.start()
         self._tasks.guard("check itself", self._self_check.run())
         self._tasks.guard("keep the journal of runs", self.flows.keeper.run())
         self._loop = Loop(self.world, self._pool, self.lifecycle, self.supervisor, interrupted)
@@ -142,9 +159,10 @@ class Hub:
         self._ready = True
 
     async def stop(self) -> None:
-        self.bus.close()
+        self.end_streams()
         await self._tasks.close()
         await self.flows.close()
+        await self.logs.close()
         await self.world.close()
         await self._database.close()
         self._pool.close()
@@ -190,6 +208,7 @@ class Hub:
             **self.live(),
             "store": "ok" if self._ready else "not open yet",
             "journal": self.flows.keeper.problem or "ok",
+            "logs": self.logs.problem or "ok",
             "engine": "ok" if self.world.connected else "does not answer",
             "convergence": "ok" if self._loop and self._loop.converged else "not begun yet",
         }
@@ -212,6 +231,20 @@ class Hub:
         tail = await self._pool.look(self._pool.engine.log_tail, container.id, _LAST_LINES)
         return tail.splitlines()
 
+    def _log_targets(self) -> list[Target] | None:
+        if not self.world.known:
+            return None
+        return [
+            Target(service, container.id, container.state is State.RUNNING)
+            for service, containers in self.world.seen.containers.items()
+            for container in containers
+        ]
+
+    def end_streams(self) -> None:
+        """Let those go who follow live, or they would keep the shutdown waiting."""
+        self.bus.close()
+        self.logs.end_streams()
+
     def _task_died(self, name: str) -> None:
         self._died = name
         # uvicorn turns SIGTERM into a clean shutdown; the engine then starts the hub anew.
@@ -225,6 +258,10 @@ class Hub:
 def _journal(config: HubConfig, state_dir: Path) -> Backend:
     address = config.runs_database
     return PostgresBackend(address) if address else SqliteBackend(state_dir / "runs.sqlite3")
+
+
+def _keeping(said: LogsSettings) -> Keeping:
+    return Keeping(said.keep_days * 86_400.0, said.max_size, said.rate, max(4 * said.rate, 6 << 20))
 
 
 def _upkeep(said: RunsSettings) -> Upkeep:
@@ -270,6 +307,13 @@ def create_app(running: Hub) -> FastAPI:
         Healing(running.lifecycle.resolve, running.supervisor, running.practice).router()
     )
     app.include_router(WorkflowRoutes(running.flows.workflows).router())
+    app.include_router(
+        LogRoutes(
+            running.logs.library,
+            lambda service: service in running.config.stack.services,
+            running.logs.problems,
+        ).router()
+    )
     app.include_router(events.router(running.bus))
     app.include_router(docs.router())
     app.include_router(dashboard.router(running, running.flows.workflows, running.zone))
@@ -285,7 +329,7 @@ class _Server(uvicorn.Server):
         self._hub = running
 
     async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        self._hub.bus.close()
+        self._hub.end_streams()
         await super().shutdown(sockets)  # type: ignore[arg-type]
 
 

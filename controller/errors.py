@@ -64,6 +64,14 @@ class RunInputError(HubError):
         self.faults = faults
 
 
+class QuestionError(HubError):
+    """What is asked for is not said in a form the hub knows."""
+
+    status = 422
+    type = "urn:heal7:problem:question"
+    title = "The question is not valid"
+
+
 class OverloadedError(HubError):
     status = 503
     type = "urn:heal7:problem:overloaded"

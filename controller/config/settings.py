@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 
 from controller.config.managed import check_http_path
 from controller.config.settings_base import Count, Grace, Pattern, PortNumber, Seconds, Strict
+from controller.config.settings_logs import LogsSettings
 from controller.config.settings_workflows import RunsSettings, WorkflowSettings
 from controller.model.spec import RecoveryPolicy
 
@@ -193,6 +194,10 @@ class Settings(Strict):
     runs: RunsSettings = Field(
         default_factory=lambda: RunsSettings(),
         description="What becomes of runs that have ended, and when schedules are meant.",
+    )
+    logs: LogsSettings = Field(
+        default_factory=lambda: LogsSettings(),
+        description="What is kept of what services write.",
     )
     server: ServerSettings = Field(
         default_factory=lambda: ServerSettings(), description="Where the hub listens."

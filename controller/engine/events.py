@@ -58,9 +58,15 @@ def _service_of(line: bytes) -> str | None:
     return service
 
 
-def where(base_url: str, *, force_close: bool = False) -> tuple[aiohttp.BaseConnector, str]:
-    """A connector to the engine at a DOCKER_HOST address, and the address to ask it at."""
+def where(
+    base_url: str, *, force_close: bool = False, limit: int = 100
+) -> tuple[aiohttp.BaseConnector, str]:
+    """A connector to the engine at a DOCKER_HOST address, and the address to ask it at. `limit` is
+    how many connections there may be, 0 for any number."""
     parts = urlsplit(base_url)
     if parts.scheme in ("unix", "http+unix"):
-        return aiohttp.UnixConnector(parts.path, force_close=force_close), "http://engine"
-    return aiohttp.TCPConnector(force_close=force_close), f"http://{parts.netloc}"
+        return (
+            aiohttp.UnixConnector(parts.path, force_close=force_close, limit=limit),
+            "http://engine",
+        )
+    return aiohttp.TCPConnector(force_close=force_close, limit=limit), f"http://{parts.netloc}"

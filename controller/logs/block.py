@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 import orjson
 
-from controller.model.log import Entry, Level
+from controller.model.log import Entry, Level, Row, Stream
 
 SIZE = 256
 """Entries of a full block: few enough that a rare word is in few blocks."""
 _FAST = 3
+_MOST_CHARS = 262_144
 _TRIGRAM = 3
 
 
@@ -29,13 +30,28 @@ class Stored:
     entry: Entry
 
 
+def stored(row: Row) -> Stored:
+    number, _, at, stream, level, run, step, text = row
+    return Stored(number, Entry(at, Stream(stream), Level(level), text, run, step))
+
+
+def full(entries: Sequence[Stored]) -> int:
+    """How many of the first entries fill a block; 0 where they do not yet."""
+    chars = 0
+    for at, one in enumerate(entries, start=1):
+        chars += len(one.entry.text)
+        if at == SIZE or chars >= _MOST_CHARS:
+            return at
+    return 0
+
+
 def pack(entries: Sequence[Stored]) -> bytes:
     """By columns, which compress better than rows."""
     found = [one.entry for one in entries]
     columns = [
         [one.id for one in entries],
         [e.at for e in found],
-        [int(e.is_error) for e in found],
+        [int(e.stream) for e in found],
         [int(e.level) for e in found],
         [e.run for e in found],
         [e.step for e in found],
@@ -51,8 +67,8 @@ def unpack(body: bytes) -> list[Stored]:
     except zlib.error as error:
         raise ValueError(str(error)) from error
     return [
-        Stored(number, Entry(at, bool(is_error), Level(level), text, run, step))
-        for number, at, is_error, level, run, step, text in zip(*columns, strict=True)
+        Stored(number, Entry(at, Stream(stream), Level(level), text, run, step))
+        for number, at, stream, level, run, step, text in zip(*columns, strict=True)
     ]
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
-from controller.logs.reading import read
-from controller.model.log import Entry, Level, Line
+from controller.logs.reading import read, readable
+from controller.model.log import Entry, Level, Line, Stream
 
 MAX_LINES = 500
 MAX_CHARS = 65_536
@@ -37,9 +37,11 @@ class Grouper:
 
     def __init__(self) -> None:
         self._open: dict[bool, _Pending] = {}
+        self._last = [0, 0]
 
     def feed(self, line: Line) -> Entry | None:
         """The entry that is complete because this line is not part of it."""
+        self._last[line.is_error] = line.at
         pending = self._open.get(line.is_error)
         if pending is not None and pending.takes(line):
             return None
@@ -54,6 +56,16 @@ class Grouper:
             if now_ns is None or now_ns - pending.last >= _QUIET_NS
         ]
         return sorted((self._open.pop(stream).entry() for stream in done), key=lambda e: e.at)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is an entry to which something may still be added."""
+        return bool(self._open)
+
+    def complete(self, is_error: bool) -> int:
+        """The time up to which all lines of a stream are in entries that were given out."""
+        pending = self._open.get(is_error)
+        return self._last[is_error] if pending is None else pending.first.at - 1
 
 
 class _Pending:
@@ -104,12 +116,12 @@ class _Pending:
     def entry(self) -> Entry:
         first = self.first
         level, run, step = read(first.text)
-        text = first.text
+        text = readable(first.text)
         if self.lines is not None:
-            text = "\n".join(self.lines).rstrip()
+            text = "\n".join([text, *self.lines[1:]]).rstrip()
             if self.telling is not _Telling.WORDS or any(map(_is_trace, self.lines)):
                 level = max(level, Level.ERROR)
-        return Entry(first.at, first.is_error, level, text, run, step)
+        return Entry(first.at, Stream(first.is_error), level, text, run, step)
 
 
 def _begins(text: str) -> _Telling:

@@ -45,6 +45,12 @@ _NUMBERS = {10: Level.TRACE, 20: Level.DEBUG, 30: Level.INFO, 40: Level.WARNING,
 _LEVEL_KEYS = ("level", "levelname", "severity", "lvl", "log.level", "loglevel")
 _RUN_KEYS = ("run", "run_id", "workflow_run", "workflow_run_id", "x-workflow-run")
 _STEP_KEYS = ("step", "step_id", "workflow_step", "x-workflow-step")
+# Pairs of surrogates whole; what is below U+00A0 stays escaped, and so does half of a pair.
+_ESCAPED = re.compile(
+    r"(?<!\\)((?:\\\\)*)"
+    r"((?:\\u(?:00[a-fA-F][0-9a-fA-F]|0[1-9a-fA-F][0-9a-fA-F]{2}|[1-9a-cA-CeEfF][0-9a-fA-F]{3}"
+    r"|[dD][0-7][0-9a-fA-F]{2}|[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}))+)"
+)
 _RUN = re.compile(r"\brun_[0-9a-f]{12}_[0-9a-f]{8}\b")
 
 
@@ -61,6 +67,19 @@ def read(text: str) -> tuple[Level, str, str]:
     if "run_" in text and not run and (found := _RUN.search(text)):
         run = found[0]
     return level, run, step if run else ""
+
+
+def readable(text: str) -> str:
+    """JSON whose writer escaped all that is not ASCII, as Python's does, with these letters as they
+    are meant: a Korean word is to be read and to be found."""
+    if "\\u" not in text or not text.startswith("{"):
+        return text
+    return _ESCAPED.sub(_letters, text)
+
+
+def _letters(found: re.Match[str]) -> str:
+    meant: str = orjson.loads(f'"{found[2]}"')
+    return found[1] + meant
 
 
 def level_of_words(text: str) -> Level:

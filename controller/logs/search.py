@@ -8,14 +8,14 @@ costs no more than those.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from controller.logs.block import Stored, trigrams, unpack
+from controller.logs.block import Stored, stored, trigrams, unpack
 from controller.logs.query import Query
-from controller.model.log import Entry, Level
-from controller.store.log_file import ALL_LEVELS, Asked, Row
+from controller.model.log import Found, Level, Row
+from controller.store.log_file import ALL_LEVELS, Asked
 
 
 class Shelf(Protocol):
@@ -28,20 +28,6 @@ class Shelf(Protocol):
     def blocks(
         self, asked: Asked, *, newest_first: bool = True
     ) -> Iterable[tuple[int, int, bytes]]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An entry with where it comes from."""
-
-    id: int
-    service: str
-    container: str
-    entry: Entry
-
-    @property
-    def place(self) -> tuple[int, int]:
-        return self.entry.at, self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +47,21 @@ def search(
     *,
     after: tuple[int, int] | None = None,
     newest_first: bool = True,
+    pending: Sequence[Found] = (),
     out_of_time: Callable[[], bool] = lambda: False,
 ) -> Page:
-    """The first `limit` entries that fit, beyond `after` in the direction that is looked."""
+    """The first `limit` entries that fit, beyond `after` in the direction that is looked.
+
+    `pending` are entries that may not be on the shelf yet; asked for before the shelf was.
+    """
     names = {
         number: (service, container)
         for number, service, container in shelf.sources()
         if query.services is None or service in query.services
     }
-    if not names:
-        return Page(())
-    return _Search(shelf, query, names, after, newest_first).run(limit, out_of_time)
+    looked = _Search(shelf, query, names, after, newest_first)
+    looked.consider_pending(pending)
+    return looked.run(limit, out_of_time)
 
 
 class _Search:
@@ -90,6 +80,7 @@ class _Search:
         self._newest_first = newest_first
         self._sign = -1 if newest_first else 1
         self._heap: list[tuple[tuple[int, int], Found]] = []
+        self._pending: set[int] = set()
         self._asked = self._what()
 
     def _what(self) -> Asked:
@@ -110,13 +101,19 @@ class _Search:
             trigrams=trigrams(query.words),
         )
 
+    def consider_pending(self, pending: Sequence[Found]) -> None:
+        for one in pending:
+            if self._query.services is None or one.service in self._query.services:
+                self._offer(one)
+                self._pending.add(one.id)
+
     def run(self, limit: int, out_of_time: Callable[[], bool]) -> Page:
         direction = self._newest_first
-        for number, source, at, is_error, level, run, step, text in self._shelf.recent(
-            self._asked, newest_first=direction
-        ):
-            entry = Entry(at, bool(is_error), Level(level), text, run, step)
-            self._consider(source, Stored(number, entry))
+        if not self._names:
+            # Nothing of these services has been kept yet.
+            return self._last([], limit)
+        for row in self._shelf.recent(self._asked, newest_first=direction):
+            self._consider(row[1], stored(row))
         found: list[Found] = []
         for source, edge, body in self._shelf.blocks(self._asked, newest_first=direction):
             self._take(found, limit, edge)
@@ -127,20 +124,26 @@ class _Search:
                 return Page(tuple(found), (edge, self._sign * -(1 << 62)), edge)
             for one in unpack(body):
                 self._consider(source, one)
+        return self._last(found, limit)
+
+    def _last(self, found: list[Found], limit: int) -> Page:
         self._take(found, limit, None)
         is_full = len(found) == limit and bool(self._heap)
         return Page(tuple(found), found[-1].place if is_full else None)
 
     def _consider(self, source: int, one: Stored) -> None:
-        if source not in self._names or not self._query.fits(one.entry):
+        if source in self._names and one.id not in self._pending:
+            self._offer(Found(one.id, *self._names[source], one.entry))
+
+    def _offer(self, one: Found) -> None:
+        if not self._query.fits(one.entry):
             return
-        made = Found(one.id, *self._names[source], one.entry)
         if self._after is not None:
-            beyond = made.place < self._after if self._newest_first else made.place > self._after
+            beyond = one.place < self._after if self._newest_first else one.place > self._after
             if not beyond:
                 return
-        at, number = made.place
-        heapq.heappush(self._heap, ((self._sign * at, self._sign * number), made))
+        at, number = one.place
+        heapq.heappush(self._heap, ((self._sign * at, self._sign * number), one))
 
     def _take(self, found: list[Found], limit: int, edge: int | None) -> None:
         """Move what comes before a block's edge from the heap to what was found."""

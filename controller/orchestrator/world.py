@@ -114,6 +114,11 @@ class World:
         return self._seen
 
     @property
+    def known(self) -> bool:
+        """Whether the engine was ever asked about all containers."""
+        return self._known
+
+    @property
     def connected(self) -> bool:
         return self._connected
 

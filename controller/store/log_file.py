@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 import orjson
 
 from controller.errors import StoreError
+from controller.model.log import Row
 from controller.store.sqlite import migrate, transaction
 
 ALL_LEVELS = 0xFF
@@ -24,19 +25,23 @@ _STEPS = (
     """
     CREATE TABLE source (
         id INTEGER PRIMARY KEY, service TEXT NOT NULL, container TEXT NOT NULL,
+        out_at INTEGER NOT NULL DEFAULT 0, err_at INTEGER NOT NULL DEFAULT 0,
         UNIQUE (service, container)
     ) STRICT;
     CREATE TABLE recent (
         id INTEGER PRIMARY KEY, source INTEGER NOT NULL, at INTEGER NOT NULL,
-        is_error INTEGER NOT NULL, level INTEGER NOT NULL, run TEXT NOT NULL, step TEXT NOT NULL,
+        stream INTEGER NOT NULL, level INTEGER NOT NULL, run TEXT NOT NULL, step TEXT NOT NULL,
         text TEXT NOT NULL
     ) STRICT;
     CREATE TABLE block (
         id INTEGER PRIMARY KEY, source INTEGER NOT NULL, first_at INTEGER NOT NULL,
-        last_at INTEGER NOT NULL, entries INTEGER NOT NULL, levels INTEGER NOT NULL,
-        size INTEGER NOT NULL, body BLOB NOT NULL
+        last_at INTEGER NOT NULL, last_id INTEGER NOT NULL, entries INTEGER NOT NULL,
+        levels INTEGER NOT NULL, size INTEGER NOT NULL, body BLOB NOT NULL
     ) STRICT;
-    CREATE INDEX block_by_end ON block (last_at);
+    CREATE INDEX block_by_end ON block (last_at, size, entries);
+    CREATE INDEX block_by_id ON block (last_id);
+    CREATE INDEX block_by_beginning ON block (first_at);
+    CREATE INDEX recent_by_source ON recent (source, id);
     CREATE INDEX block_by_source ON block (source, last_at);
     CREATE TABLE block_run (
         run TEXT NOT NULL, block INTEGER NOT NULL, PRIMARY KEY (run, block)
@@ -49,13 +54,13 @@ _STEPS = (
     """,
 )
 _NEW = """
-    INSERT INTO recent (id, source, at, is_error, level, run, step, text)
+    INSERT INTO recent (id, source, at, stream, level, run, step, text)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
            value ->> 6, value ->> 7
     FROM json_each(?)"""
 
-Row = tuple[int, int, int, int, int, str, str, str]
-"""Id, source, time, whether of standard error, level, run, step and text of an entry."""
+Marks = Mapping[int, tuple[int, int]]
+"""By source, up to which moment its standard output and standard error are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +132,24 @@ class LogFile:
 
     # Writing
 
-    def source(self, service: str, container: str) -> int:
-        """The number by which a container's entries are kept."""
+    def source(self, service: str, container: str) -> tuple[int, int, int]:
+        """The number by which a container's entries are kept, and up to which moment its standard
+        output and standard error are."""
         with self._explained():
-            found = self._open.execute(
+            found: tuple[int, int, int] = self._open.execute(
                 "INSERT INTO source (service, container) VALUES (?, ?) ON CONFLICT DO UPDATE SET"
-                " service = excluded.service RETURNING id",
+                " service = excluded.service RETURNING id, out_at, err_at",
                 (service, container),
-            )
-            return int(found.fetchone()[0])
+            ).fetchone()
+            return found
 
-    def write(self, rows: Sequence[Row], blocks: Sequence[NewBlock]) -> None:
+    def write(self, rows: Sequence[Row], blocks: Sequence[NewBlock], marks: Marks) -> None:
         """All of it, or none. A block takes its entries out of the rows."""
         with self._explained(), transaction(self._open):
+            self._open.executemany(
+                "UPDATE source SET out_at = ?, err_at = ? WHERE id = ?",
+                [(out, err, source) for source, (out, err) in marks.items()],
+            )
             if rows:
                 self._open.execute(_NEW, (orjson.dumps(rows).decode(),))
             for block in blocks:
@@ -147,13 +157,15 @@ class LogFile:
 
     def _seal(self, block: NewBlock) -> None:
         made = self._open.execute(
-            "INSERT INTO block (source, first_at, last_at, entries, levels, size, body)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (block.source, block.first_at, block.last_at, block.entries, block.levels,
-             len(block.body) + len(block.text) // 3, block.body),
+            "INSERT INTO block (source, first_at, last_at, last_id, entries, levels, size, body)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (block.source, block.first_at, block.last_at, block.last_id, block.entries,
+             block.levels, len(block.body) + len(block.text) // 3, block.body),
         )  # fmt: skip
         number = made.lastrowid
-        self._open.execute("INSERT INTO block_text (rowid, text) VALUES (?, ?)", (number, block.text))
+        self._open.execute(
+            "INSERT INTO block_text (rowid, text) VALUES (?, ?)", (number, block.text)
+        )
         self._open.executemany(
             "INSERT INTO block_run VALUES (?, ?)", [(run, number) for run in block.runs]
         )
@@ -221,17 +233,29 @@ class LogFile:
         with self._explained():
             return self._open.execute("SELECT id, service, container FROM source").fetchall()
 
-    def last(self) -> tuple[int, dict[int, int]]:
-        """The largest id there is, and the time of each source's newest entry."""
+    def largest_id(self) -> int:
+        """The largest id that was ever given to an entry."""
         with self._explained():
-            (largest,) = self._open.execute("SELECT coalesce(max(id), 0) FROM recent").fetchone()
-            newest = dict(
-                self._open.execute("SELECT source, max(last_at) FROM block GROUP BY source")
-            )
-            rows = self._open.execute("SELECT source, max(at) FROM recent GROUP BY source")
-            for source, at in rows.fetchall():
-                newest[source] = max(at, newest.get(source, 0))
-        return largest, newest
+            (largest,) = self._open.execute(
+                "SELECT max((SELECT coalesce(max(id), 0) FROM recent),"
+                " (SELECT coalesce(max(last_id), 0) FROM block))"
+            ).fetchone()
+        return int(largest)
+
+    def span(self) -> tuple[int | None, int, int]:
+        """The time of the oldest entry in blocks, how many entries they hold, and their size."""
+        with self._explained():
+            found: tuple[int | None, int, int] = self._open.execute(
+                "SELECT min(first_at), coalesce(sum(entries), 0), coalesce(sum(size), 0) FROM block"
+            ).fetchone()
+        return found
+
+    def rows(self) -> list[Row]:
+        """Every entry that is in no block yet, in the order they came."""
+        with self._explained():
+            return self._open.execute(
+                "SELECT id, source, at, stream, level, run, step, text FROM recent ORDER BY id"
+            ).fetchall()
 
     def recent(self, asked: Asked, *, newest_first: bool = True) -> list[Row]:
         """Rows that can be it, in the order of their time; words are not looked at."""
@@ -241,12 +265,14 @@ class LogFile:
         order = "DESC" if newest_first else "ASC"
         with self._explained():
             return self._open.execute(
-                "SELECT id, source, at, is_error, level, run, step, text"  # noqa: S608 - names only
+                "SELECT id, source, at, stream, level, run, step, text"  # noqa: S608 - names only
                 f" FROM recent{where} ORDER BY at {order}, id {order}",
                 values,
             ).fetchall()
 
-    def blocks(self, asked: Asked, *, newest_first: bool = True) -> Iterator[tuple[int, int, bytes]]:
+    def blocks(
+        self, asked: Asked, *, newest_first: bool = True
+    ) -> Iterator[tuple[int, int, bytes]]:
         """Source, end (or, oldest first, beginning) and body of blocks that can hold it, in that
         order. Read as they are asked for."""
         where, values = _conditions(
@@ -261,11 +287,13 @@ class LogFile:
         with self._explained():
             found = self._open.execute(
                 f"SELECT id, source, {edge} FROM block{where}"  # noqa: S608 - names only
-                f" ORDER BY {edge} {order}, id {order}",
+                f" ORDER BY {edge} {order}",
                 values,
-            ).fetchall()
+            )
             for number, source, at in found:
-                row = self._open.execute("SELECT body FROM block WHERE id = ?", (number,)).fetchone()
+                row = self._open.execute(
+                    "SELECT body FROM block WHERE id = ?", (number,)
+                ).fetchone()
                 # It may have been dropped meanwhile.
                 if row is not None:
                     yield source, at, row[0]
