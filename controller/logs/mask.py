@@ -9,17 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from controller.model.masking import MASK, is_secret, masked_text
+from controller.model.masking import MASK, hides, is_secret, masked_text
 
 _SHORTEST = 6
+_NO_SECRETS = frozenset({"null", "None", "nil", "true", "false", "True", "False"})
 _HINTS = (
     "pass", "pwd", "secret", "token", "key", "auth", "cred", "cookie", "bearer", "basic ", "://",
     "signature", "jwt", "otp",
 )  # fmt: skip
-# A name, what stands between it and its value, and the value up to where the form ends it.
-_NAMED = re.compile(
-    r"""(?P<name>[A-Za-z][\w.-]{1,63})(?P<between>\\?["']?\s?[=:]\s?)"""
-    r"""(?P<value>\\?"(?:[^"\\]|\\.){1,4096}?\\?"|'[^']{1,4096}'|[^\s"',;&|)}\]{\[]{1,4096})"""
+# A name and what stands between it and its value; then the value up to where the form ends it.
+_NAMED = re.compile(r"""([A-Za-z][\w.-]{1,63})\\?["']?\s?[=:]\s?""")
+_VALUE = re.compile(
+    r"(?P<open>\\\")(?:[^\"\\]|\\[^\"]){1,4096}\\\""
+    r"|\"(?:[^\"\\]|\\.){1,4096}\"|'[^']{1,4096}'|[^\s\"',;&|)}\]{\[\\]{1,4096}"
 )
 
 
@@ -41,7 +43,7 @@ def masker(
         low = text.lower()
         for hint in _HINTS:
             if hint in low:
-                text = _NAMED.sub(_hidden, masked_text(text))
+                text = _by_name(masked_text(text))
                 break
         if by_value is not None and by_value.search(text) is not None:
             text = by_value.sub(MASK, text)
@@ -52,14 +54,24 @@ def masker(
     return mask
 
 
-def _hidden(found: re.Match[str]) -> str:
-    value = found["value"]
-    if not is_secret(found["name"]) or value in ("null", "None", "true", "false", "True", "False"):
-        return found[0]
-    if MASK in value or value.lower() in ("bearer", "basic"):
-        return found[0]
-    quote = value[0] if value[0] in "\"'" else '\\"' if value.startswith('\\"') else ""
-    return f"{found['name']}{found['between']}{quote}{MASK}{quote}"
+def _by_name(text: str) -> str:
+    parts: list[str] = []
+    done = 0
+    for named in _NAMED.finditer(text):
+        if named.start() < done or not is_secret(named[1]):
+            continue
+        found = _VALUE.match(text, named.end())
+        if found is not None and _is_hidden(named[1], found[0]):
+            quote = found["open"] or (found[0][0] if found[0][0] in "\"'" else "")
+            parts += [text[done : named.end()], quote, MASK, quote]
+            done = found.end()
+    return "".join([*parts, text[done:]]) if parts else text
+
+
+def _is_hidden(name: str, value: str) -> bool:
+    if value in _NO_SECRETS or MASK in value or value.lower() in ("bearer", "basic"):
+        return False
+    return hides(name, 0 if value.isdecimal() else value)
 
 
 def _is_plain(value: str) -> bool:

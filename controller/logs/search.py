@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from controller.logs.block import Stored, stored, trigrams, unpack
+from controller.logs.block import Block, Stored, folded, stored, trigrams
 from controller.logs.query import Query
 from controller.model.log import Found, Level, Row
 from controller.store.log_file import ALL_LEVELS, Asked
+
+_AFTER_ALL = 10**18 - 1
+"""Larger than every id."""
 
 
 class Shelf(Protocol):
@@ -115,21 +118,35 @@ class _Search:
         for row in self._shelf.recent(self._asked, newest_first=direction):
             self._consider(row[1], stored(row))
         found: list[Found] = []
+        first: int | None = None
         for source, edge, body in self._shelf.blocks(self._asked, newest_first=direction):
             self._take(found, limit, edge)
             if len(found) == limit:
                 return Page(tuple(found), found[-1].place)
-            if out_of_time():
-                # Whatever lies before this block's edge has been looked at.
-                return Page(tuple(found), (edge, self._sign * -(1 << 62)), edge)
-            for one in unpack(body):
-                self._consider(source, one)
+            if first is None:
+                first = edge
+            elif edge != first and out_of_time():
+                # Whatever lies before this block's edge has been looked at, and nothing else.
+                return Page(tuple(found), (edge, _AFTER_ALL if direction else 0), edge)
+            block = Block(body)
+            if self._can_hold(block):
+                for one in block.entries(self._query.level):
+                    self._consider(source, one)
         return self._last(found, limit)
 
     def _last(self, found: list[Found], limit: int) -> Page:
         self._take(found, limit, None)
         is_full = len(found) == limit and bool(self._heap)
         return Page(tuple(found), found[-1].place if is_full else None)
+
+    def _can_hold(self, block: Block) -> bool:
+        """The index says which blocks may hold the words; most that do not are found out before
+        anything is made of them."""
+        words = self._query.words
+        if not words:
+            return True
+        text = folded(block.text())
+        return all(word in text for word in words)
 
     def _consider(self, source: int, one: Stored) -> None:
         if source in self._names and one.id not in self._pending:

@@ -45,7 +45,7 @@ def masked(value: Any) -> Any:
             # First the keys, so that they keep their order.
             into[at] = made = dict.fromkeys(found)
             for key, child in found.items():
-                if _hides(str(key), child):
+                if hides(str(key), child):
                     made[key] = MASK
                 else:
                     todo.append((made, key, child))
@@ -70,8 +70,9 @@ def is_secret(name: str) -> bool:
     return bool(words & (_WORDS | _COUNTED)) or _JOINED.search(_snake(name)) is not None
 
 
-def _hides(name: str, value: Any) -> bool:
-    """Nothing, yes and no are no secrets, and a number is none where tokens are counted."""
+def hides(name: str, value: Any) -> bool:
+    """Whether `value` is not to be shown under this name. Nothing, yes and no are no secrets, and a
+    number is none where tokens are counted."""
     if value is None or isinstance(value, bool) or not is_secret(name):
         return False
     if not isinstance(value, (int, float)):

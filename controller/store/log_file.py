@@ -111,7 +111,9 @@ class LogFile:
     def open(self) -> None:
         with self._explained():
             if self._read_only:
-                connection = sqlite3.connect(f"file:{self._file}?mode=ro", uri=True)
+                connection = sqlite3.connect(
+                    f"file:{self._file}?mode=ro", uri=True, check_same_thread=False
+                )
                 connection.execute("PRAGMA busy_timeout = 2000")
                 self._connection = connection
                 return
