@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
+import urllib3
 
 from controller import __version__
 from controller.cli import sse
@@ -29,6 +30,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 Json = dict[str, Any]
 Query = dict[str, str | list[str]]
 T = TypeVar("T", dict[str, Any], list[Any])
+_CHUNK = 65_536
 
 
 class Upload(Protocol):
@@ -111,10 +113,9 @@ class HubClient:
     def _lines(self, response: requests.Response) -> Iterator[str]:
         with closing(response):
             try:
-                # One byte at a time: a bigger chunk would hold an event back until it is full.
-                yield from sse.split(response.iter_content(chunk_size=1))
-            except requests.RequestException as broken:
-                raise self._unreachable(broken) from broken
+                yield from sse.split(_as_it_comes(response))
+            except (urllib3.exceptions.HTTPError, OSError) as broken:
+                raise self._unreachable(requests.ConnectionError(broken)) from broken
 
     def _send(
         self,
@@ -179,6 +180,12 @@ class HubClient:
             remedy="Start it with `heal7 up`, or name another with --hub; "
             "`heal7 doctor` says what is wrong.",
         )
+
+
+def _as_it_comes(response: requests.Response) -> Iterator[bytes]:
+    """What is there at once: `iter_content` would hold an event back until its chunk is full."""
+    while chunk := response.raw.read1(_CHUNK):
+        yield chunk
 
 
 def service_path(service: str, action: str) -> str:

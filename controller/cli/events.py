@@ -65,11 +65,13 @@ def follow(
     client: HubClient,
     notice: Callable[[str], None],
     *,
+    path: str = "/events",
     since: str | None = None,
     pause: Callable[[float], None] = time.sleep,
     connected: Callable[[], None] = lambda: None,
 ) -> Iterator[Event]:
-    """Events for ever, each resumed connection beginning after the last event seen.
+    """Events of the stream at `path` for ever, each resumed connection beginning after the last
+    event seen.
 
     `connected` is called for every connection. Raises HubUnreachable when the hub was never
     reached, ProblemAnswer when it refuses; a hub that was there and goes away is waited for,
@@ -78,7 +80,7 @@ def follow(
     last_id, reached, told, wait_s = since, False, False, FIRST_PAUSE_S
     while True:
         try:
-            lines = client.stream("/events", last_id)
+            lines = client.stream(path, last_id)
             connected()
             if told:
                 notice("Connected again.")

@@ -18,7 +18,7 @@ _HINTS = (
     "signature", "jwt", "otp",
 )  # fmt: skip
 # A name and what stands between it and its value; then the value up to where the form ends it.
-_NAMED = re.compile(r"""([A-Za-z][\w.-]{1,63})\\?["']?\s?[=:]\s?""")
+_NAMED = re.compile(r"""(?<![\w.-])([A-Za-z][\w.-]{1,63})\\?["']?\s?[=:]\s?""")
 _VALUE = re.compile(
     r"(?P<open>\\\")(?:[^\"\\]|\\[^\"]){1,4096}\\\""
     r"|\"(?:[^\"\\]|\\.){1,4096}\"|'[^']{1,4096}'|[^\s\"',;&|)}\]{\[\\]{1,4096}"
