@@ -316,7 +316,15 @@ def create_app(running: Hub) -> FastAPI:
     )
     app.include_router(events.router(running.bus))
     app.include_router(docs.router())
-    app.include_router(dashboard.router(running, running.flows.workflows, running.zone))
+    app.include_router(
+        dashboard.router(
+            running,
+            running.flows.workflows,
+            running.logs.library,
+            running.zone,
+            running.logs.problems,
+        )
+    )
     app.add_middleware(Guard)
     return app
 

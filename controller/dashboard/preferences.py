@@ -60,10 +60,16 @@ def chosen(form: bytes) -> tuple[dict[str, str], str]:
     return cookies, back if _OWN.fullmatch(back) else PAGES[0]
 
 
-PAGES = ("/dashboard", "/dashboard/services", "/dashboard/incidents", "/dashboard/workflows")
+PAGES = (
+    "/dashboard",
+    "/dashboard/services",
+    "/dashboard/incidents",
+    "/dashboard/workflows",
+    "/dashboard/logs",
+)
 # Quoted characters only: nothing that could end a header or name another host.
 _WORD = r"[\w.~%+-]+"
 _OWN = re.compile(
-    rf"{PAGES[0]}|(?:{'|'.join(PAGES[1:])})(?:/{_WORD}){{0,2}}(?:\?{_WORD}={_WORD}(?:&{_WORD}={_WORD}){{0,3}})?",
+    rf"{PAGES[0]}|(?:{'|'.join(PAGES[1:])})(?:/{_WORD}){{0,2}}(?:\?{_WORD}={_WORD}(?:&{_WORD}={_WORD}){{0,9}})?",
     re.ASCII,
 )

@@ -7,7 +7,7 @@ rendered whole, and its live part again as a fragment that the browser morphs in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from controller import clock
 from controller.dashboard import (
     assets,
     incidents,
+    log_routes,
     preferences,
     present,
     progress,
@@ -29,10 +30,12 @@ from controller.dashboard import (
     wording,
 )
 from controller.dashboard.incidents import Line
+from controller.dashboard.logs import Row
 from controller.dashboard.present import Mark
 from controller.dashboard.run_routes import RunPages, WorkflowsPort
 from controller.errors import NotFoundError, StoreError, UnknownServiceError
 from controller.i18n import catalogue, word
+from controller.logs.library import Library
 from controller.model.incident import Ending, Incident
 from controller.model.recovery import Pause
 from controller.model.rehearsal import Fault, Rehearsal
@@ -95,9 +98,16 @@ class HubPort(Protocol):
     def version(self) -> str: ...
 
 
-def router(hub: HubPort, workflows: WorkflowsPort, zone: tzinfo = UTC) -> APIRouter:
+def router(
+    hub: HubPort,
+    workflows: WorkflowsPort,
+    library: Library,
+    zone: tzinfo = UTC,
+    unread: Callable[[], Mapping[str, str]] = dict,
+) -> APIRouter:
     """Every page under /dashboard, its fragments, its assets, and the way from `/`. `zone` is the
-    one that schedules of workflows are meant in."""
+    one that schedules of workflows are meant in; `unread` tells whose logs are not read, and why.
+    """
     routes = APIRouter(include_in_schema=False)
     pages = Pages(hub, workflows)
     routes.get("/")(root)
@@ -113,7 +123,9 @@ def router(hub: HubPort, workflows: WorkflowsPort, zone: tzinfo = UTC) -> APIRou
     routes.get(_FRAGMENTS + "rehearsals/{identifier}")(pages.rehearsal)
     routes.get(assets.PREFIX + "/{digest}/{path:path}")(pages.asset)
     routes.post("/dashboard/preferences")(prefer)
-    RunPages(workflows, pages, zone).register(routes, _FRAGMENTS)
+    log_pages = log_routes.LogPages(library, unread, pages)
+    log_pages.register(routes, _FRAGMENTS)
+    RunPages(workflows, pages, log_pages, zone).register(routes, _FRAGMENTS)
     return routes
 
 
@@ -219,6 +231,11 @@ class Pages:
         facts = self._facts(name, own.pop("abandoned"), language, clock.now())
         return self._html(f"_{name}.html", facts | own)
 
+    def rows(self, request: Request, rows: Sequence[Row]) -> str:
+        """Rows of logs without anything around them."""
+        facts = _translator(_wishes(request).language) | {"rows": rows}
+        return self._jinja.get_template("_log_stream.html").render(facts)
+
     def marks(self, language: str) -> Mapping[str, Mark]:
         """Every service by name, as it is mentioned."""
         return present.marks(self._hub.view(), self._hub.operations(), language)
@@ -301,6 +318,7 @@ class Pages:
             "story": told,
             "root": await self._root(told.root, language, now),
             "rehearsal": progress.rehearsal(drill, language, now) if drill else None,
+            "logs": log_routes.address_around(found.service, found.opened_at, found.closed_at),
         }
 
     async def _root(self, identifier: str | None, language: str, now: datetime) -> Line | None:

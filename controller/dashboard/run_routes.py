@@ -21,6 +21,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from controller import clock
 from controller.dashboard import form, preferences, runs, workflows
+from controller.dashboard.logs import Row
 from controller.dashboard.present import Mark
 from controller.errors import HubError, NotFoundError, RunInputError, StoreError
 from controller.i18n import word
@@ -81,12 +82,21 @@ class Frame(Protocol):
     def marks(self, language: str) -> Mapping[str, Mark]: ...
 
 
+class RunLogs(Protocol):
+    """What services wrote for a run."""
+
+    async def of_run(self, run: str, language: str) -> Sequence[Row]: ...
+
+
 class RunPages:
     """The endpoints. `zone` is the one that schedules are meant in."""
 
-    def __init__(self, port: WorkflowsPort, frame: Frame, zone: tzinfo = UTC) -> None:
+    def __init__(
+        self, port: WorkflowsPort, frame: Frame, logs: RunLogs, zone: tzinfo = UTC
+    ) -> None:
         self._port = port
         self._frame = frame
+        self._logs = logs
         self._zone = zone
 
     def register(self, routes: APIRouter, fragments: str) -> None:
@@ -303,7 +313,8 @@ class RunPages:
             now,
         )
         title = f"{found.workflow} {told.line.short} – {told.line.badge.word}"
-        return facts | {"run": told, "title": title}
+        rows = await self._logs.of_run(found.id, language)
+        return facts | {"run": told, "title": title, "rows": rows}
 
 
 def line_of(run: Run) -> RunLine:

@@ -110,6 +110,10 @@ class Intake:
         text = self._mask(entry.text)
         return entry if text is entry.text or text == entry.text else replace(entry, text=text)
 
+    def newest_id(self) -> int:
+        """The id that was given last."""
+        return self._next - 1
+
     def pending(self) -> list[Found]:
         """What is not on the disk yet."""
         return [

@@ -46,6 +46,7 @@ from tests.e2e.pages_support_data import (
     WORKFLOWS,
 )
 from tests.e2e.pages_support_healing import HEALING_SENTENCES, HealingFacts
+from tests.e2e.pages_support_logs import FakeLogs
 from tests.e2e.pages_support_runs import FakeWorkflows
 
 
@@ -80,6 +81,7 @@ class FakeHub(HealingFacts):
         catalogue().update(SENTENCES | HEALING_SENTENCES)
         self.streams: set[asyncio.Queue[str | None]] = set()
         self.flows = FakeWorkflows(self.publish)
+        self.logs = FakeLogs()
         self.url = ""
         self.reset()
 
@@ -349,7 +351,8 @@ def app(hub: FakeHub) -> FastAPI:
     web.post("/orchestration/services/{service:path}/{verb}")(hub.ask_one)
     web.post("/orchestration/{verb}-all")(hub.ask_all)
     web.include_router(hub.flows.router())
-    web.include_router(router(hub, hub.flows))
+    logs = hub.logs
+    web.include_router(router(hub, hub.flows, logs.library, unread=lambda: logs.problems))
     return web
 
 
@@ -382,6 +385,7 @@ async def serving(hub: FakeHub) -> AsyncIterator[FakeHub]:
         app(hub), host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
+    await hub.logs.open()
     # Signals belong to the test runner.
     task = asyncio.create_task(server._serve())
     while not server.started:
@@ -392,5 +396,7 @@ async def serving(hub: FakeHub) -> AsyncIterator[FakeHub]:
         yield hub
     finally:
         hub.fall()
+        hub.logs.feed.close()
         server.should_exit = True
         await task
+        await hub.logs.close()

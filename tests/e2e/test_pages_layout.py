@@ -34,7 +34,7 @@ OVERFLOWING = """
   .filter((e) => e.checkVisibility() && !e.closest(".unseen, .skip, svg, option"))
   .filter((e) => { const r = e.getBoundingClientRect();
     return r.width > 1 && (r.right > innerWidth + 1 || r.left < -1); })
-  .filter((e) => !e.matches(".facts, nav") && !e.parentElement.matches(".facts"))
+  .filter((e) => !e.matches(".facts") && !e.closest("nav") && !e.parentElement.matches(".facts"))
   .map((e) => e.className || e.tagName)
 """
 CUT = """
