@@ -8,6 +8,7 @@ service writes without ever ending the line must not fill the hub's memory.
 
 from __future__ import annotations
 
+import re
 import struct
 from datetime import datetime
 
@@ -18,6 +19,8 @@ _HEAD = struct.Struct(">BxxxI")
 _STDERR = 2
 # 2026-11-25T18:33:43.123456789Z and a space.
 _TIME = 31
+# What terminals are told: colours and the like (ECMA-48), and titles of windows.
+_COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 _CUT = " … (the line goes on)"
 
 
@@ -101,4 +104,6 @@ def _shown(text: bytes) -> str:
     line = text[: MAX_LINE + 1].decode("utf-8", "replace")
     if len(text) > MAX_LINE:
         line = line[: MAX_LINE - len(_CUT)] + _CUT
+    if "\x1b" in line:
+        line = _COLOURS.sub("", line)
     return line.rstrip("\r")

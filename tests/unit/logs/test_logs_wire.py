@@ -25,6 +25,12 @@ def test_each_frame_is_a_line_with_the_engines_time() -> None:
     assert found == [Line(AT, False, "one"), Line(AT, True, "둘")]
 
 
+def test_colours_are_taken_out() -> None:
+    coloured = b"\x1b[1;31mERROR\x1b[0m \x1b]0;title\x07broke \x1b[38;5;12mit\x1b[K\n"
+    (line,) = Unframer(has_terminal=False).feed(frame(coloured))
+    assert line.text == "ERROR broke it"
+
+
 def test_pieces_of_a_long_line_are_put_together_though_the_other_stream_comes_between() -> None:
     data = (
         frame(b"a" * 16_384) + frame(b"error\n", 2) + frame(b"b\n", stamp=STAMP.replace(b"7", b"8"))
