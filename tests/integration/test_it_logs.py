@@ -37,11 +37,11 @@ COUNTS = textwrap.dedent("""
     import os, threading, time
     def count():
         n, per_s = 0, float(os.environ["PER_S"])
-        began = clock.monotonic()
+        began = time.monotonic()
         while True:
             print(f"number {n} {os.environ.get('MARK', '')}", flush=True)
             n += 1
-            time.sleep(max(0, began + n / per_s - clock.monotonic()))
+            time.sleep(max(0, began + n / per_s - time.monotonic()))
     threading.Thread(target=count, daemon=True).start()
 """)
 TICKS = textwrap.dedent("""
