@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -11,7 +10,7 @@ import orjson
 from controller.clock import rfc3339
 from controller.i18n import render
 from controller.logs.library import Kept
-from controller.logs.query import place_text
+from controller.logs.query import place_text, time_of
 from controller.logs.search import Page
 from controller.model.log import Found, Level, Stream
 from controller.model.text import Text
@@ -32,7 +31,7 @@ def entry(found: Found, language: str) -> dict[str, Any]:
     one = found.entry
     return {
         "id": place_text(found.place),
-        "at": rfc3339(moment(one.at)),
+        "at": rfc3339(time_of(one.at)),
         "service": found.service,
         "container_id": found.container,
         "stream": _STREAMS[one.stream],
@@ -50,8 +49,8 @@ def page(found: Page, kept: Kept, problems: Mapping[str, str], language: str) ->
         "entries": [entry(one, language) for one in found.entries],
         "next": None if found.next is None else place_text(found.next),
         "complete": found.reached is None,
-        "reached": None if found.reached is None else rfc3339(moment(found.reached)),
-        "dropped_until": None if dropped is None else rfc3339(moment(dropped)),
+        "reached": None if found.reached is None else rfc3339(time_of(found.reached)),
+        "dropped_until": None if dropped is None else rfc3339(time_of(dropped)),
         "size_bytes": kept.size,
         "problems": dict(problems),
     }
@@ -62,10 +61,4 @@ def line(found: Found, language: str) -> str:
     one = found.entry
     level = "" if one.level is Level.UNSET else one.level.name
     text = text_of(found, language).replace("\n", "\n    ")
-    return f"{rfc3339(moment(one.at))} {found.service} {level:<7} {text}\n"
-
-
-def moment(at: int) -> datetime:
-    """UTC of nanoseconds since 1970."""
-    whole, rest = divmod(at, 1_000_000_000)
-    return datetime.fromtimestamp(whole, UTC).replace(microsecond=rest // 1000)
+    return f"{rfc3339(time_of(one.at))} {found.service} {level:<7} {text}\n"

@@ -175,7 +175,7 @@ class LogPages:
         return await self._frame.pressing() | {
             "asked": asked,
             "size": wording.size(kept.size) if kept.size else "",
-            "dropped": None if not kept.dropped_until else logs.moment(kept.dropped_until),
+            "dropped": None if not kept.dropped_until else questions.time_of(kept.dropped_until),
             "problems": sorted(self._problems().items()),
             "wakes": "",
         }

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from controller.i18n import render, word
 from controller.logs.block import folded
-from controller.logs.query import place_text
+from controller.logs.query import place_text, time_of
 from controller.model.log import Found, Level, Stream
 from controller.model.text import Text
 
@@ -64,15 +64,9 @@ class Row:
     hit: bool = False
 
 
-def moment(at: int) -> datetime:
-    """UTC of nanoseconds since 1970."""
-    whole, rest = divmod(at, 1_000_000_000)
-    return datetime.fromtimestamp(whole, UTC).replace(microsecond=rest // 1_000)
-
-
 def row(found: Found, words: Sequence[str], language: str, hit: str = "") -> Row:
     entry = found.entry
-    at = moment(entry.at)
+    at = time_of(entry.at)
     text, fields = said(found, language)
     first, rest, more = folding(text, language)
     identifier = place_text(found.place)

@@ -114,6 +114,12 @@ def nanoseconds(at: datetime) -> int:
     return min(max(0, whole * _NANO + at.microsecond * 1_000), _LAST_NS)
 
 
+def time_of(at: int) -> datetime:
+    """UTC of nanoseconds since 1970."""
+    whole, rest = divmod(at, _NANO)
+    return datetime.fromtimestamp(whole, UTC).replace(microsecond=rest // 1_000)
+
+
 def place_text(place: tuple[int, int]) -> str:
     """A place among all entries, as clients are given it."""
     return f"{place[0]}-{place[1]}"
