@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from uuid import uuid4
 
 from controller import clock
 from controller.logs.feed import Feed
@@ -33,20 +35,22 @@ class FakeLogs:
     """Use `await say(…)`; what is said is there at once, also for those who follow live."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory()
-        file, feed = Path(self._folder.name) / "logs.sqlite3", Feed()
+        # Made when opened: many a test has a hub that nobody opens, or closes.
+        self._folder = Path(tempfile.gettempdir()) / f"heal7-logs-{uuid4().hex}"
+        file, feed = self._folder / "logs.sqlite3", Feed()
         self.feed = feed
         self.problems: dict[str, str] = {}
         self.intake = Intake(LogFile(file), feed, lambda text: text)
         self.library = Library(file, self.intake, feed)
 
     async def open(self) -> None:
+        self._folder.mkdir()
         await self.intake.open()
 
     async def close(self) -> None:
         self.library.close()
         await self.intake.close()
-        self._folder.cleanup()
+        shutil.rmtree(self._folder)
 
     async def say(
         self,
