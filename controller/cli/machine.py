@@ -116,7 +116,7 @@ def serve(
     ] = False,
 ) -> None:
     """Run the hub in the foreground, as its container does."""
-    from controller.bootstrap import serve as run_hub
+    from controller.bootstrap.serve import serve as run_hub
 
     run_hub(config, state, host, port, reload)
 

@@ -20,7 +20,7 @@ from controller.api.orchestration import Orchestration
 from controller.api.schemas import Incident as IncidentShape
 from controller.api.schemas import Paused, ServiceDetail, Status
 from controller.api.schemas import Rehearsal as RehearsalShape
-from controller.bootstrap import Hub
+from controller.bootstrap.hub import Hub
 from controller.config.load import load
 from controller.errors import (
     ConflictError,

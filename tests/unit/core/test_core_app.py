@@ -16,7 +16,8 @@ from fastapi import FastAPI
 from controller import __version__
 from controller.api import problems
 from controller.api.guard import MAX_BODY_BYTES, Guard
-from controller.bootstrap import Hub, create_app
+from controller.bootstrap.app import create_app
+from controller.bootstrap.hub import Hub
 from controller.config.load import load
 
 ROOT = Path(__file__).parents[3]

@@ -1,37 +1,21 @@
-"""The composition root: wires the hub together, runs it, and takes it down in order."""
+"""The hub itself: wires its parts together, starts them, and takes them down in order."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import logging
-import os
 import signal
-import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import uvicorn
-from fastapi import FastAPI
-
 from controller import __version__, clock
-from controller.api import docs, events, hub, problems
-from controller.api.guard import Guard
-from controller.api.healing import Healing
-from controller.api.logs import LogRoutes
-from controller.api.orchestration import Orchestration
-from controller.api.receipt import PromptProtocol
+from controller.api import events
 from controller.api.run_feed import RunFeed
-from controller.api.workflows import WorkflowRoutes
-from controller.config.load import HubConfig, load
-from controller.config.settings import ServerSettings
+from controller.config.load import HubConfig
 from controller.config.settings_logs import LogsSettings
 from controller.config.settings_workflows import RunsSettings
-from controller.dashboard import routes as dashboard
 from controller.engine.client import DockerEngine
 from controller.engine.pool import EnginePool
-from controller.errors import ConfigError, ListenError
 from controller.health.selfcheck import SelfCheck
 from controller.i18n import catalogue
 from controller.logs.assembly import Logs
@@ -55,7 +39,6 @@ from controller.store.journal_postgres import PostgresBackend
 from controller.store.journal_sqlite import SqliteBackend
 from controller.store.state import StateStore
 from controller.tasks import Tasks, tune_interpreter
-from controller.telemetry import logs
 from controller.telemetry.bus import Bus
 from controller.telemetry.metrics import Figures, RunFigures
 from controller.workflow.assembly import Upkeep, assemble
@@ -63,11 +46,8 @@ from controller.workflow.services import StackServices
 
 log = logging.getLogger(__name__)
 
-_DRAIN_S = 3
 _LAST_LINES = 20
 _HELPER_IMAGE = f"heal7/hub:{__version__}"
-_DESCRIPTION = """Starts, stops, restarts and watches the services of one labelled compose stack.
-Errors are RFC 9457 problems with a remedy. Reasons follow Accept-Language (en, ko)."""
 
 
 class Hub:
@@ -266,143 +246,3 @@ def _keeping(said: LogsSettings) -> Keeping:
 
 def _upkeep(said: RunsSettings) -> Upkeep:
     return Upkeep(said.keep_days * 86_400.0, said.keep, said.time_zone)
-
-
-def create_app(running: Hub) -> FastAPI:
-    """The web application over one hub."""
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await running.start()
-        try:
-            yield
-        finally:
-            await running.stop()
-
-    app = FastAPI(
-        title="HEAL7 Hub",
-        version=__version__,
-        description=_DESCRIPTION,
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-    )
-    problems.install(app)
-    app.include_router(
-        hub.router(
-            running.world,
-            running,
-            __version__,
-            running.config.digest,
-            paused=lambda: running.paused is not None,
-            figures=running.figures,
-        )
-    )
-    app.include_router(
-        Orchestration(
-            running.world, running.lifecycle, running.supervisor, running.last_lines
-        ).router()
-    )
-    app.include_router(
-        Healing(running.lifecycle.resolve, running.supervisor, running.practice).router()
-    )
-    app.include_router(WorkflowRoutes(running.flows.workflows).router())
-    app.include_router(
-        LogRoutes(
-            running.logs.library,
-            lambda service: service in running.config.stack.services,
-            running.logs.problems,
-        ).router()
-    )
-    app.include_router(events.router(running.bus))
-    app.include_router(docs.router())
-    app.include_router(
-        dashboard.router(
-            running,
-            running.flows.workflows,
-            running.logs.library,
-            running.zone,
-            running.logs.problems,
-        )
-    )
-    app.add_middleware(Guard)
-    return app
-
-
-class _Server(uvicorn.Server):
-    """Ends the event streams first, which would otherwise keep the shutdown waiting."""
-
-    def __init__(self, config: uvicorn.Config, running: Hub):
-        super().__init__(config)
-        self._hub = running
-
-    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        self._hub.end_streams()
-        await super().shutdown(sockets)  # type: ignore[arg-type]
-
-
-def app_from_environment() -> FastAPI:
-    """For `serve --reload`: uvicorn imports this anew after every change."""
-    config = load(Path(os.environ["HEAL7_CONFIG"]), os.environ)
-    return create_app(Hub(config, Path(os.environ["HEAL7_STATE"])))
-
-
-def serve(
-    config_path: Path, state_dir: Path, host: str | None, port: int | None, reload: bool
-) -> None:
-    """Run the hub until it is told to stop; exits with 1 if a task died.
-
-    Raises ConfigError, and ListenError where the port is taken.
-    """
-    logs.configure()
-    config = load(config_path, os.environ)
-    settings = _listening(config.settings.server, host, port)
-    options = {
-        "host": settings.host,
-        "port": settings.port,
-        "log_config": None,
-        "access_log": False,
-        "server_header": False,
-        "proxy_headers": False,
-        "http": PromptProtocol,
-        "ws": "none",
-        "timeout_graceful_shutdown": _DRAIN_S,
-    }
-    if reload:
-        os.environ |= {"HEAL7_CONFIG": str(config_path), "HEAL7_STATE": str(state_dir)}
-        root = str(Path(__file__).parent)
-        factory = "controller.bootstrap:app_from_environment"
-        uvicorn.run(factory, factory=True, reload=True, reload_dirs=[root], **options)  # type: ignore[arg-type]
-        return
-    for warning in config.stack.warnings:
-        log.warning("%s", warning)
-    # Before anything of the state is touched: it may be another hub's that listens here.
-    with _listener(settings) as listener:
-        running = Hub(config, state_dir)
-        server = _Server(uvicorn.Config(create_app(running), **options), running)  # type: ignore[arg-type]
-        server.run(sockets=[listener])
-    if running.died:
-        raise SystemExit(1)
-
-
-def _listening(configured: ServerSettings, host: str | None, port: int | None) -> ServerSettings:
-    chosen = {"host": host or configured.host, "port": port or configured.port}
-    try:
-        return ServerSettings.model_validate(chosen)
-    except ValueError as error:
-        raise ConfigError([f"--host {chosen['host']} --port {chosen['port']}: {error}"]) from error
-
-
-def _listener(settings: ServerSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return socket.create_server((settings.host, settings.port), family=family)
-    except OSError as error:
-        where = f"port {settings.port} of {settings.host}"
-        if error.errno != errno.EADDRINUSE:
-            raise ListenError(f"{where}: {error.strerror}") from error
-        raise ListenError(
-            f"{where} is already in use, perhaps by another hub",
-            remedy=f"See who answers there with `heal7 --hub http://{settings.host}:{settings.port}"
-            " ps`, end it, or choose another port with --port.",
-        ) from error
