@@ -39,8 +39,8 @@ bench: venv-dev ## Measure against plain Compose, the engine, a watcher and work
 	@.venv/bin/python bench/workflows.py
 	@.venv/bin/python bench/logs.py
 
-chaos: venv-dev ## Break everything at length, and count what must never happen (about an hour; ARGS=--short)
-	@.venv/bin/heal7 setup && .venv/bin/python bench/healing.py --only storm,root,stops,loop,hub,daemon,join $(ARGS)
+chaos: venv-dev ## Break everything at length, and count what must never happen (about three hours; ARGS=--short)
+	@.venv/bin/heal7 setup && .venv/bin/python bench/healing.py --only storm,root,stops,loop,hub,daemon,join,soak $(ARGS)
 	@.venv/bin/python bench/workflow_crash.py && .venv/bin/python bench/workflow_crash.py --store postgres
 
 simulate: venv-dev ## Play 1,000 days of healing in 10,000 worlds, and break it on purpose (ARGS="--seeds N")

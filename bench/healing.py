@@ -31,6 +31,7 @@ from bench.chaos import (
     hang,
     hubkill,
     join,
+    soak,
     stops,
     storm,
 )
@@ -60,6 +61,7 @@ SECTIONS = {
     "daemon": Section(daemon.run, "dockerd ended, killed and frozen", 10, 1, 3),
     "feed": Section(feed.run, "deaths as an open client sees them", 100, 5),
     "join": Section(join.run, "kills in the middle of a workflow's step", 50, 3),
+    "soak": Section(soak.run, "minutes of use, with a kill in each", 120, 2),
 }
 
 

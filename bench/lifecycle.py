@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench import stack
+from bench import process, stack
 from bench.floor import Floor
 from bench.load import constant_rate
 
@@ -122,15 +122,15 @@ def _print_cost(console: Console, rate: int, load_s: int, idle_s: int) -> None:
     latencies = constant_rate(stack.HUB_PORT, "/orchestration/status", rate, load_s)
     cuts = statistics.quantiles(latencies, n=1000)
     pid = _hub_pid()
-    before, begun = _cpu_s(pid), time.monotonic()
+    before, begun = process.cpu_s(pid), time.monotonic()
     time.sleep(idle_s)
-    core = 100 * (_cpu_s(pid) - before) / (time.monotonic() - begun)
+    core = 100 * (process.cpu_s(pid) - before) / (time.monotonic() - begun)
     table = Table(title="The hub's cost, five services watched")
     for column in ("what", "measured", "goal"):
         table.add_column(column)
     table.add_row(f"GET /orchestration/status p50 at {rate}/s", f"{cuts[499]:.2f} ms", "")
     table.add_row(f"GET /orchestration/status p99 at {rate}/s", f"{cuts[989]:.2f} ms", "<= 10 ms")
-    table.add_row("resident", f"{_resident_mb(pid):.0f} MB", "<= 100 MB")
+    table.add_row("resident", f"{process.rss_mb(pid):.0f} MB", "<= 100 MB")
     table.add_row(f"idle, of one core over {idle_s} s", f"{core:.2f} %", "<= 1 %")
     console.print(table)
 
@@ -141,19 +141,7 @@ def _hub_pid() -> int:
         ["pgrep", "-f", "python -m controller serve"], capture_output=True, text=True, check=True
     )
     pids = [int(word) for word in found.stdout.split()]
-    return max(pids, key=_resident_mb)
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1000
-    return 0.0
+    return max(pids, key=process.rss_mb)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import random
 import statistics
 import sys
@@ -27,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import httpx
 
 from bench.chaos.arena import Arena
+from bench.process import cpu_s, hub_pid, rss_mb
 from controller.logs.feed import Feed
 from controller.logs.intake import Intake
 from controller.logs.library import Library
@@ -78,18 +78,6 @@ def tick():
         time.sleep(0.1)
 threading.Thread(target=tick, daemon=True).start()
 """
-
-
-def cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def rss_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    return 0.0
 
 
 def count(hub: HubProcess, **asked: str) -> int:
@@ -161,13 +149,6 @@ def take(arena: Arena, seconds: int, say: Callable[[str], None]) -> None:
         f"{used / sum(stored) * 1e6:.1f} us a line, {size / sum(stored):.0f} bytes of disk "
         f"a line, {rss_mb(pid):.0f} MB resident"
     )
-
-
-def hub_pid(hub: HubProcess) -> int:
-    process = hub._process
-    if process is None:
-        raise RuntimeError("the hub does not run")
-    return process.pid
 
 
 def flood(arena: Arena, seconds: int, say: Callable[[str], None]) -> None:
