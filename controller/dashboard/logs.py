@@ -51,6 +51,7 @@ class Row:
 
     id: str
     at: datetime
+    day: str
     time: str
     service: str
     tone: str
@@ -73,7 +74,8 @@ def row(found: Found, words: Sequence[str], language: str, hit: str = "") -> Row
     return Row(
         id=identifier,
         at=at,
-        time=f"{at:%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}",
+        day=f"{at:%m-%d}",
+        time=f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}",
         service=found.service,
         tone=_TONES.get(entry.level, "idle"),
         level="" if entry.level is Level.UNSET else entry.level.name.lower(),

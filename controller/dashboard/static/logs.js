@@ -25,8 +25,8 @@ let unseen = 0;
 function localise(root) {
   for (const time of root.querySelectorAll("time.log-at")) {
     const at = new Date(time.dateTime);
-    time.textContent =
-      `${pad(at.getMonth() + 1)}-${pad(at.getDate())} ` +
+    time.firstElementChild.textContent = `${pad(at.getMonth() + 1)}-${pad(at.getDate())} `;
+    time.lastChild.data =
       `${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}.${pad(at.getMilliseconds(), 3)}`;
     time.title = clockTime(at);
   }
