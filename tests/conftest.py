@@ -11,13 +11,16 @@ from xdist.scheduler import LoadScopeScheduling
 
 
 class TwoWorkers(LoadScopeScheduling):
-    """All tests that need the engine, one after the other, since they share stacks and time what
-    they see; beside them the others, of which a file's stay together."""
+    """The tests that need the engine, one after the other, since they share stacks and time what
+    they see; beside them first chaos, whose stacks are its own and which mostly waits, then the
+    others, of which a file's stay together."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
+        if file.startswith("tests/chaos/"):
+            return "chaos"
         is_page = file.startswith("tests/e2e/test_pages")
-        needs_engine = file.startswith(("tests/chaos/", "tests/e2e/", "tests/integration/"))
+        needs_engine = file.startswith(("tests/e2e/", "tests/integration/"))
         return "engine" if needs_engine and not is_page else file
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.chaos import crash, crashloop, daemon, feed, hang, hubkill, join, stops, storm
+from bench.chaos import crash, crashloop, daemon, feed, hang, hubkill, join, soak, stops, storm
 from bench.chaos.arena import Arena
 from bench.chaos.dependants import CRASH, HANG, Scene
 from bench.chaos.report import Report
@@ -72,3 +72,9 @@ def test_a_run_waits_for_the_heal_of_a_service_killed_in_the_middle_of_its_step(
 
 def test_an_open_client_is_told_of_every_death(arena: Arena) -> None:
     assert len(run(feed.run, arena, 2)) == 3
+
+
+def test_a_stack_in_use_heals_a_kill_while_pages_and_events_are_read(arena: Arena) -> None:
+    report = soak.run(arena, 2, lambda: None, gap_s=7.0, idle_s=1.0)
+    assert report.faults == []
+    assert "soak of 2 kills: memory" in [row.what for row in report.rows]
