@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from controller import __version__
 from controller.api import docs, events, hub, problems
+from controller.api.alerts import AlertRoutes
 from controller.api.guard import Guard
 from controller.api.healing import Healing
 from controller.api.logs import LogRoutes
@@ -65,6 +66,13 @@ def create_app(running: Hub) -> FastAPI:
             running.logs.library,
             lambda service: service in running.config.stack.services,
             running.logs.problems,
+        ).router()
+    )
+    app.include_router(
+        AlertRoutes(
+            running.alerts.desk,
+            lambda service: service in running.config.stack.services,
+            running.alerts.kinds,
         ).router()
     )
     app.include_router(events.router(running.bus))
