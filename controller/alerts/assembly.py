@@ -40,7 +40,6 @@ class Alerts:
     ):
         rules = rules_of(said, port)
         addresses = {name: secret.get_secret_value() for name, secret in said.channels.items()}
-        self.kinds = {name: kind_of(address) for name, address in addresses.items()}
         self.counter = LogCounter(rules)
         self.senses = HubSenses(stack, healing, around, self.counter, pool, state_dir)
         self._sender = AppriseSender(addresses)
@@ -54,6 +53,7 @@ class Alerts:
             tasks,
             lambda at: at.astimezone(local).strftime("%Y-%m-%d %H:%M:%S %Z"),
             told,
+            {name: kind_of(address) for name, address in addresses.items()},
         )
         self.run_ends = RunEnds(self.desk.run_ended, self.desk.holds)
 

@@ -57,7 +57,8 @@ class Senses(Protocol):
 class Desk:
     """All alerts that are open, and the messages about them. Use from the event loop only.
 
-    `told` is called with every alert that changed, after it is stored.
+    `told` is called with every alert that changed, after it is stored; `kinds` says what each
+    channel is.
     """
 
     def __init__(
@@ -69,8 +70,10 @@ class Desk:
         tasks: Tasks,
         moment: message.Moment,
         told: Callable[[Alert], None],
+        kinds: Mapping[str, str],
     ):
         self.rules = rules
+        self.kinds = kinds
         self._store = store
         self._senses = senses
         self._sender = sender

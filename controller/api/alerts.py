@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -37,12 +37,11 @@ _OVER: Described = {409: PROBLEMS[409] | {"description": "It is over already"}}
 
 
 class AlertRoutes:
-    """The endpoints. `known` is whether a service is declared, `kinds` what each channel is."""
+    """The endpoints. `known` is whether a service is declared."""
 
-    def __init__(self, desk: Desk, known: Callable[[str], bool], kinds: Mapping[str, str]):
+    def __init__(self, desk: Desk, known: Callable[[str], bool]):
         self._desk = desk
         self._known = known
-        self._kinds = kinds
 
     def router(self) -> APIRouter:
         routes = APIRouter(prefix="/alerts", tags=["alerts"])
@@ -138,7 +137,7 @@ class AlertRoutes:
 
     async def channels(self) -> Response:
         waiting = Counter(delivery.channel for delivery in self._desk.waiting())
-        return json_response(render.channels(self._desk.channels(), self._kinds, waiting))
+        return json_response(render.channels(self._desk.channels(), self._desk.kinds, waiting))
 
     async def test(self, name: str) -> Response:
         return json_response(render.delivery(await self._desk.test(name)))

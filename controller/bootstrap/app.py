@@ -72,7 +72,6 @@ def create_app(running: Hub) -> FastAPI:
         AlertRoutes(
             running.alerts.desk,
             lambda service: service in running.config.stack.services,
-            running.alerts.kinds,
         ).router()
     )
     app.include_router(events.router(running.bus))
@@ -84,6 +83,7 @@ def create_app(running: Hub) -> FastAPI:
             running.logs.library,
             running.zone,
             running.logs.problems,
+            alerts=running.alerts.desk,
         )
     )
     app.add_middleware(Guard)

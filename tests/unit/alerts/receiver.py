@@ -16,7 +16,7 @@ from typing import Any
 from controller.alerts.desk import Desk
 from controller.alerts.facts import Facts, RunEnd
 from controller.alerts.rules import Rules
-from controller.alerts.sender import AppriseSender, Sender
+from controller.alerts.sender import AppriseSender, Sender, kind_of
 from controller.model.alert import Alert
 from controller.store.alerts import AlertStore
 from controller.store.database import Database
@@ -122,7 +122,8 @@ async def opened(
     tasks = Tasks(lambda _: None)
     sender = sender or AppriseSender(addresses, timeout_s=5)
     store, senses, published = AlertStore(database, keep), FakeSenses(), []
-    desk = Desk(rules, store, senses, sender, tasks, str, published.append)
+    kinds = {name: kind_of(address) for name, address in addresses.items()}
+    desk = Desk(rules, store, senses, sender, tasks, str, published.append, kinds)
     office = Office(desk, store, database, senses, tasks, published)
     office.seen = await desk.load()
     try:
