@@ -19,15 +19,23 @@ from tests.e2e.pages_support_alerts import EVIL
 PAGE = "/dashboard/alerts"
 
 
-@pytest.fixture
-def hub() -> FakeHub:
-    return FakeHub()
-
-
-@pytest.fixture
-def client(hub: FakeHub) -> Iterator[TestClient]:
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[FakeHub, TestClient]]:
+    """One for all: compiling every template takes longer than the tests."""
+    hub = FakeHub()
     with TestClient(app(hub), base_url="http://localhost:8015") as client:
-        yield client
+        yield hub, client
+
+
+@pytest.fixture
+def hub(served: tuple[FakeHub, TestClient]) -> FakeHub:
+    served[0].reset()
+    return served[0]
+
+
+@pytest.fixture
+def client(hub: FakeHub, served: tuple[FakeHub, TestClient]) -> TestClient:
+    return served[1]
 
 
 def post(client: TestClient, path: str, **form: str) -> int:
