@@ -11,9 +11,10 @@ from fastapi import APIRouter, Header, Request
 from starlette.responses import StreamingResponse
 
 from controller import clock
-from controller.api import render, render_healing
+from controller.api import render, render_alerts, render_healing
 from controller.api.answers import language_of
 from controller.clock import rfc3339
+from controller.model.alert import Alert, Silence
 from controller.model.incident import Incident
 from controller.model.recovery import Pause
 from controller.model.rehearsal import Rehearsal
@@ -66,9 +67,15 @@ class BusNotices:
         self._bus.publish("hub", lambda _: body)
 
 
+def tell_alert(bus: Bus, alert: Alert, silence: Silence | None) -> None:
+    """An alert was opened, changed or is over."""
+    at = {"at": rfc3339(clock.now())}
+    bus.publish("alert", lambda lang: render.dumps(at | render_alerts.alert(alert, silence, lang)))
+
+
 def router(bus: Bus) -> APIRouter:
-    """The stream's one route. Events: service, operation, engine, incident, rehearsal, hub (paused
-    or not), and resync where events were missed: whoever gets that looks at everything anew."""
+    """The stream's one route. Events: service, operation, engine, incident, rehearsal, alert, hub
+    (paused or not), and resync where events were missed: then everything is looked at anew."""
     routes = APIRouter(tags=["hub"])
 
     @routes.get(

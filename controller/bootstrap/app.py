@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from controller import __version__
 from controller.api import docs, events, hub, problems
+from controller.api.alerts import AlertRoutes
 from controller.api.guard import Guard
 from controller.api.healing import Healing
 from controller.api.logs import LogRoutes
@@ -67,6 +68,12 @@ def create_app(running: Hub) -> FastAPI:
             running.logs.problems,
         ).router()
     )
+    app.include_router(
+        AlertRoutes(
+            running.alerts.desk,
+            lambda service: service in running.config.stack.services,
+        ).router()
+    )
     app.include_router(events.router(running.bus))
     app.include_router(docs.router())
     app.include_router(
@@ -76,6 +83,7 @@ def create_app(running: Hub) -> FastAPI:
             running.logs.library,
             running.zone,
             running.logs.problems,
+            alerts=running.alerts.desk,
         )
     )
     app.add_middleware(Guard)

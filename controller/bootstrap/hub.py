@@ -9,6 +9,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from controller import __version__, clock
+from controller.alerts.assembly import Alerts
+from controller.alerts.senses import Around
 from controller.api import events
 from controller.api.run_feed import RunFeed
 from controller.config.load import HubConfig
@@ -89,12 +91,13 @@ class Hub:
             self._self_check,
         )
         self.supervisor.on_incident = self._count
+        self.alerts = self._alerts(state_dir)
         self.flows = assemble(
             config.workflows,
             _journal(config, state_dir),
             StackServices(self.world, self.lifecycle, self.supervisor),
             self._tasks,
-            [RunFeed(self.bus), RunFigures(self.figures)],
+            [RunFeed(self.bus), RunFigures(self.figures), self.alerts.run_ends],
             _upkeep(config.settings.runs),
         )
         self.zone = ZoneInfo(config.settings.runs.time_zone)
@@ -117,6 +120,27 @@ class Hub:
             ),
             self._log_targets,
             self._tasks,
+            noted=self.alerts.counter.noted,
+        )
+
+    def _alerts(self, state_dir: Path) -> Alerts:
+        said = self.config.settings
+        return Alerts(
+            said.alerts,
+            said.server.port,
+            said.runs.time_zone,
+            self._database,
+            self.world,
+            self.supervisor,
+            Around(
+                acting_on=self.lifecycle.acting_on,
+                ill=lambda: self._self_check.problem() is not None,
+                problems=lambda: {"journal": self.flows.keeper.problem, "logs": self.logs.problem},
+            ),
+            self._pool,
+            state_dir,
+            self._tasks,
+            lambda alert: events.tell_alert(self.bus, alert, self.alerts.desk.silence_of(alert)),
         )
 
     async def start(self) -> None:
@@ -131,6 +155,7 @@ class Hub:
         await self.practice.load()
         self._tasks.spawn("sweep leftover faults", self.practice.sweep())
         await self.logs.start()
+        await self.alerts.start(self.supervisor, self.flows.workflows)
         self._tasks.guard("check itself", self._self_check.run())
         self._tasks.guard("keep the journal of runs", self.flows.keeper.run())
         self._loop = Loop(self.world, self._pool, self.lifecycle, self.supervisor, interrupted)
@@ -143,6 +168,7 @@ class Hub:
         await self._tasks.close()
         await self.flows.close()
         await self.logs.close()
+        self.alerts.close()
         await self.world.close()
         await self._database.close()
         self._pool.close()
@@ -200,6 +226,7 @@ class Hub:
     def _count(self, before: Incident | None, now: Incident) -> None:
         for _ in range(now.restarts - (before.restarts if before else 0)):
             self.figures.count_restart(now.service, now.kind)
+        self.alerts.senses.incident(now)
         if now.recover_ms is not None and not now.is_open:
             self.figures.observe_recovery(now.service, now.kind, now.recover_ms / 1000)
 

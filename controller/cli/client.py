@@ -74,6 +74,10 @@ class HubClient:
         headers = {"Idempotency-Key": key} if key is not None else None
         return self._parsed(self._send("POST", path, body=body, headers=headers), dict)
 
+    def delete(self, path: str) -> None:
+        """DELETE it; nothing is answered. Raises HubUnreachable or ProblemAnswer."""
+        self._send("DELETE", path)
+
     def upload(self, path: str, content: Upload, content_type: str) -> Json:
         """POST `content` as it is. Raises HubUnreachable or ProblemAnswer."""
         headers = {"Content-Type": content_type}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from controller import __version__
+from controller.config.channels import check_alerts
 from controller.config.compose.pipeline import Compiled, Request, compile_stack
 from controller.config.compose.project import check_name
 from controller.config.compose.to_spec import to_stack
@@ -79,6 +80,7 @@ def load(config_file: Path, env: Mapping[str, str]) -> HubConfig:
     compiled.report.warnings[:0] = report.warnings
     treatments = _treatments(found, compiled)
     workflows = _workflows(found, compiled, treatments)
+    check_alerts(found, compiled.model["services"], compiled.report)
     if not compiled.model["services"]:
         compiled.report.fault(Mark(files[0]), "no service is declared, or none is enabled")
     compiled.report.check()

@@ -61,6 +61,14 @@ def parse_grace(value: str | int | float) -> float:
     return seconds
 
 
+def parse_days(value: str | int | float) -> float:
+    """Seconds from 0 to 30 days, such as `0s`, `90s` or `4h`. Raises ValueError."""
+    seconds = _number_of_seconds(value)
+    if not 0 <= seconds <= 30 * 86_400:
+        raise ValueError("a wait is from 0 to 30 days, like 0s, 90s or 4h")
+    return seconds
+
+
 def _number_of_seconds(value: str | int | float) -> float:
     try:
         return float(value)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pydantic import Field, field_validator
 
 from controller.config.managed import check_http_path
+from controller.config.settings_alerts import AlertsSettings
 from controller.config.settings_base import Count, Grace, Pattern, PortNumber, Seconds, Strict
 from controller.config.settings_logs import LogsSettings
 from controller.config.settings_workflows import RunsSettings, WorkflowSettings
@@ -198,6 +199,10 @@ class Settings(Strict):
     logs: LogsSettings = Field(
         default_factory=lambda: LogsSettings(),
         description="What is kept of what services write.",
+    )
+    alerts: AlertsSettings = Field(
+        default_factory=lambda: AlertsSettings(),
+        description="Who is told of what goes wrong, and when.",
     )
     server: ServerSettings = Field(
         default_factory=lambda: ServerSettings(), description="Where the hub listens."

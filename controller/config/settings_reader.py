@@ -21,6 +21,8 @@ from controller.config.yaml12 import read
 from controller.errors import ConfigError
 
 OVERRIDE_PREFIX = "HEAL7__"
+# Below this key everything may hold a secret, so no fault repeats it.
+_SECRET = ("alerts", "channels")
 # Workflow expressions are evaluated when a workflow runs, never at load.
 _EXPRESSION = re.compile(r"(\$\{\{.*?\}\})", re.DOTALL)
 
@@ -133,7 +135,8 @@ def _sentence(fault: Any) -> str:
         return f"{where}: the key is missing"
     message = str(fault["msg"]).removeprefix("Value error, ")
     found = fault["input"]
-    shown = f"found {found!r}; " if isinstance(found, (str, int, float)) else ""
+    told = isinstance(found, (str, int, float)) and loc[:2] != _SECRET
+    shown = f"found {found!r}; " if told else ""
     return f"{where}: {shown[:80]}{message}"
 
 

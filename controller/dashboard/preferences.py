@@ -64,6 +64,7 @@ PAGES = (
     "/dashboard",
     "/dashboard/services",
     "/dashboard/incidents",
+    "/dashboard/alerts",
     "/dashboard/workflows",
     "/dashboard/logs",
 )

@@ -1,7 +1,6 @@
 """The pages' door to the web: thin, read-only, and all it knows of the hub is `HubPort`.
 
-Pages act through the public API like everybody else; nothing here changes the stack (forms that
-begin runs are in `run_routes`). A page is
+Pages act through the public API like everybody else; nothing here changes the stack. A page is
 rendered whole, and its live part again as a fragment that the browser morphs in: one renderer.
 """
 
@@ -19,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from controller import clock
 from controller.dashboard import (
+    alert_routes,
     assets,
     incidents,
     log_routes,
@@ -104,12 +104,14 @@ def router(
     library: Library,
     zone: tzinfo = UTC,
     unread: Callable[[], Mapping[str, str]] = dict,
+    *,
+    alerts: alert_routes.AlertsPort,
 ) -> APIRouter:
     """Every page under /dashboard, its fragments, its assets, and the way from `/`. `zone` is the
     one that schedules of workflows are meant in; `unread` tells whose logs are not read, and why.
     """
     routes = APIRouter(include_in_schema=False)
-    pages = Pages(hub, workflows)
+    pages = Pages(hub, workflows, lambda: alerts.firing)
     routes.get("/")(root)
     routes.get("/dashboard")(pages.overview)
     routes.get("/dashboard/services")(pages.services)
@@ -125,6 +127,7 @@ def router(
     routes.post("/dashboard/preferences")(prefer)
     log_pages = log_routes.LogPages(library, unread, pages)
     log_pages.register(routes, _FRAGMENTS)
+    alert_routes.AlertPages(alerts, pages).register(routes, _FRAGMENTS)
     RunPages(workflows, pages, log_pages, zone).register(routes, _FRAGMENTS)
     return routes
 
@@ -132,7 +135,7 @@ def router(
 class Pages:
     """The endpoints that render one hub."""
 
-    def __init__(self, hub: HubPort, workflows: WorkflowsPort) -> None:
+    def __init__(self, hub: HubPort, workflows: WorkflowsPort, firing: Callable[[], int]) -> None:
         self._hub = hub
         self._workflows = workflows
         self._assets = assets.load(_HERE / "static")
@@ -144,7 +147,8 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._jinja.globals.update(asset=self._assets.url, stamp=wording.stamp, faults=tuple(Fault))
+        self._jinja.globals.update(asset=self._assets.url, stamp=wording.stamp)
+        self._jinja.globals.update(faults=tuple(Fault), firing=firing)
         # Read and compiled now, like the assets: no request waits for the disk.
         for name in self._jinja.list_templates():
             self._jinja.get_template(name)

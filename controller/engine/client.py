@@ -79,6 +79,11 @@ class DockerEngine:
         with mapped_errors("asking the engine for a sign of life"):
             return bool(client.ping())
 
+    def root_dir(self) -> str:
+        """Where the engine keeps its images and containers, on its own machine."""
+        with mapped_errors("asking the engine about itself"):
+            return str(self.api.info()["DockerRootDir"])
+
     def list_containers(self, project: str, service: str | None = None) -> list[ContainerObs]:
         """Every container of a compose project or of one service of it (one-offs left out)."""
         return list(self._inspected(project, service))

@@ -6,27 +6,24 @@ touched, so a hub that dies half-way goes on where it was and counts right.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from controller.clock import rfc3339
-from controller.errors import StoreError
 from controller.model.incident import Incident
 from controller.model.recovery import Pause, Record
 from controller.model.rehearsal import Rehearsal
 from controller.store import audit
 from controller.store.database import Database
+from controller.store.rows import dumped, loaded
 
 _KEEP_INCIDENTS = 2000
 _KEEP_REHEARSALS = 200
 _PAUSE = "pause"
 
-T = TypeVar("T")
 _RECORD = TypeAdapter(Record)
 _INCIDENT = TypeAdapter(Incident)
 _REHEARSAL = TypeAdapter(Rehearsal)
@@ -48,11 +45,11 @@ class HealingStore:
             records = c.execute("SELECT service, body FROM recovery")
             is_open = c.execute("SELECT body FROM incident WHERE closed_at IS NULL")
             pause = c.execute("SELECT value FROM setting WHERE name = ?", (_PAUSE,)).fetchone()
-            incidents = [_read(_INCIDENT, row["body"]) for row in is_open]
+            incidents = [loaded(_INCIDENT, row["body"]) for row in is_open]
             return (
-                {row["service"]: _read(_RECORD, row["body"]) for row in records},
+                {row["service"]: loaded(_RECORD, row["body"]) for row in records},
                 {incident.id: incident for incident in incidents},
-                _read(_PAUSED, pause["value"]) if pause else None,
+                loaded(_PAUSED, pause["value"]) if pause else None,
             )
 
         return await self._db.read(work)
@@ -64,7 +61,7 @@ class HealingStore:
             c.executemany(
                 "INSERT INTO recovery (service, body) VALUES (?, ?)"
                 " ON CONFLICT (service) DO UPDATE SET body = excluded.body",
-                [(name, _json(_RECORD, record)) for name, record in records.items()],
+                [(name, dumped(_RECORD, record)) for name, record in records.items()],
             )
             c.executemany(
                 "INSERT INTO incident (id, service, kind, opened_at, closed_at, outcome, body)"
@@ -92,13 +89,13 @@ class HealingStore:
         sql = f"SELECT body FROM incident{where} ORDER BY opened_at DESC, id DESC LIMIT ?"  # noqa: S608
         values = (limit,) if service is None else (service, limit)
         return await self._db.read(
-            lambda c: [_read(_INCIDENT, row["body"]) for row in c.execute(sql, values)]
+            lambda c: [loaded(_INCIDENT, row["body"]) for row in c.execute(sql, values)]
         )
 
     async def incident(self, incident_id: str) -> Incident | None:
         def work(c: sqlite3.Connection) -> Incident | None:
             row = c.execute("SELECT body FROM incident WHERE id = ?", (incident_id,)).fetchone()
-            return _read(_INCIDENT, row["body"]) if row else None
+            return loaded(_INCIDENT, row["body"]) if row else None
 
         return await self._db.read(work)
 
@@ -112,7 +109,7 @@ class HealingStore:
                 c.execute(
                     "INSERT INTO setting (name, value) VALUES (?, ?)"
                     " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                    (_PAUSE, _json(_PAUSED, pause)),
+                    (_PAUSE, dumped(_PAUSED, pause)),
                 )
             action = "resume" if pause is None else "pause"
             cause = "cause.resume" if pause is None else "cause.pause"
@@ -122,7 +119,7 @@ class HealingStore:
 
     async def save_rehearsal(self, rehearsal: Rehearsal) -> None:
         """Write it over what was there; the oldest ones are dropped."""
-        row = (rehearsal.id, rfc3339(rehearsal.requested_at), _json(_REHEARSAL, rehearsal))
+        row = (rehearsal.id, rfc3339(rehearsal.requested_at), dumped(_REHEARSAL, rehearsal))
 
         def work(c: sqlite3.Connection) -> None:
             c.execute(
@@ -141,7 +138,7 @@ class HealingStore:
     async def rehearsal(self, rehearsal_id: str) -> Rehearsal | None:
         def work(c: sqlite3.Connection) -> Rehearsal | None:
             row = c.execute("SELECT body FROM rehearsal WHERE id = ?", (rehearsal_id,)).fetchone()
-            return _read(_REHEARSAL, row["body"]) if row else None
+            return loaded(_REHEARSAL, row["body"]) if row else None
 
         return await self._db.read(work)
 
@@ -149,7 +146,7 @@ class HealingStore:
         """The newest rehearsals, newest first."""
         sql = "SELECT body FROM rehearsal ORDER BY requested_at DESC, id DESC LIMIT ?"
         return await self._db.read(
-            lambda c: [_read(_REHEARSAL, row["body"]) for row in c.execute(sql, (limit,))]
+            lambda c: [loaded(_REHEARSAL, row["body"]) for row in c.execute(sql, (limit,))]
         )
 
 
@@ -161,7 +158,7 @@ def _incident_row(incident: Incident) -> tuple[str | None, ...]:
         rfc3339(incident.opened_at),
         rfc3339(incident.closed_at),
         incident.outcome,
-        _json(_INCIDENT, incident),
+        dumped(_INCIDENT, incident),
     )
 
 
@@ -172,18 +169,3 @@ def _prune_incidents(c: sqlite3.Connection) -> None:
         " ORDER BY opened_at DESC, id DESC LIMIT ?)",
         (_KEEP_INCIDENTS,),
     )
-
-
-def _json(adapter: TypeAdapter[T], value: T) -> str:
-    # Not dump_json, which writes an infinite number as null, which could never be read back.
-    return json.dumps(adapter.dump_python(value, mode="json"), ensure_ascii=False)
-
-
-def _read(adapter: TypeAdapter[T], raw: str) -> T:
-    try:
-        return adapter.validate_json(raw)
-    except ValidationError as error:
-        raise StoreError(
-            f"A stored row is not what this hub writes: {error}",
-            remedy="Restore the hub's database from a backup, or move it away to start afresh.",
-        ) from error

@@ -63,4 +63,33 @@ STEPS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX rehearsal_by_time ON rehearsal (requested_at DESC, id DESC);
     """,
+    """
+    CREATE TABLE alert (
+        id          TEXT PRIMARY KEY,
+        rule        TEXT NOT NULL,
+        service     TEXT,
+        state       TEXT NOT NULL,
+        opened_at   TEXT NOT NULL,
+        resolved_at TEXT,
+        body        TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX alert_by_time ON alert (opened_at DESC, id DESC);
+    CREATE INDEX alert_open ON alert (opened_at DESC, id DESC) WHERE resolved_at IS NULL;
+    CREATE TABLE silence (
+        id   TEXT PRIMARY KEY,
+        till TEXT NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE delivery (
+        id         TEXT PRIMARY KEY,
+        channel    TEXT NOT NULL,
+        alert      TEXT,
+        state      TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        body       TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX delivery_by_time ON delivery (created_at DESC, id DESC);
+    CREATE INDEX delivery_by_alert ON delivery (alert, created_at);
+    CREATE INDEX delivery_waiting ON delivery (created_at) WHERE state = 'waiting';
+    """,
 )

@@ -36,6 +36,7 @@ from controller.model.view import (
     StackView,
     StepView,
 )
+from tests.e2e.pages_support_alerts import FakeAlerts
 from tests.e2e.pages_support_data import (
     AGENTS,
     NEEDS,
@@ -82,6 +83,7 @@ class FakeHub(HealingFacts):
         self.streams: set[asyncio.Queue[str | None]] = set()
         self.flows = FakeWorkflows(self.publish)
         self.logs = FakeLogs()
+        self.alerts = FakeAlerts(self.publish)
         self.url = ""
         self.reset()
 
@@ -103,6 +105,7 @@ class FakeHub(HealingFacts):
         self.down = False
         self.forget()
         self.flows.reset()
+        self.alerts.reset()
 
     # -- HubPort
     def view(self) -> StackView:
@@ -352,7 +355,9 @@ def app(hub: FakeHub) -> FastAPI:
     web.post("/orchestration/{verb}-all")(hub.ask_all)
     web.include_router(hub.flows.router())
     logs = hub.logs
-    web.include_router(router(hub, hub.flows, logs.library, unread=lambda: logs.problems))
+    web.include_router(
+        router(hub, hub.flows, logs.library, unread=lambda: logs.problems, alerts=hub.alerts)
+    )
     return web
 
 

@@ -125,6 +125,7 @@ class Stack:
     volumes: dict[str, Any] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
     workflows: dict[str, Any] = field(default_factory=dict)
+    alerts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def compose_file(self) -> Path:
@@ -152,6 +153,8 @@ class Stack:
         config = {"orchestration": orchestration}
         if self.workflows:
             config["workflows"] = self.workflows
+        if self.alerts:
+            config["alerts"] = self.alerts
         self.config.write_text(yaml.safe_dump(config, sort_keys=False))
 
     def container(self, service: str) -> str:

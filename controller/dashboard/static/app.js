@@ -23,9 +23,9 @@ function retitle() {
 }
 
 /** The navigation stands outside the live part; it counts what is open. */
-function recount() {
-  const count = document.getElementById("open-count");
-  const pill = document.getElementById("nav-open");
+function recount(counted, shown) {
+  const count = document.getElementById(counted);
+  const pill = document.getElementById(shown);
   pill.hidden = count.dataset.n === "0";
   pill.textContent = count.dataset.n;
   pill.title = count.dataset.says;
@@ -35,7 +35,8 @@ function refreshed() {
   localiseTimes(root);
   tick(root);
   retitle();
-  recount();
+  recount("open-count", "nav-open");
+  recount("firing-count", "nav-firing");
   if (headline() !== told) announce((told = headline()));
 }
 

@@ -47,6 +47,9 @@ def fake_hub() -> Iterator[FakeHub]:
         def do_POST(self) -> None:
             self.answer()
 
+        def do_DELETE(self) -> None:
+            self.answer()
+
         def log_message(self, *_arguments: Any) -> None:
             """The requests are in `asked`."""
 

@@ -1,0 +1,167 @@
+"""What is wrong with services, root causes only; pure.
+
+Nothing is concluded here that healing has not concluded before: a service is ill where its verdict
+or its open incident says so. What a person did on purpose is not ill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from controller.alerts.blame import down_on_purpose, excused, ill, root_of
+from controller.alerts.condition import Condition, Seen, logs_key, slow_key, trouble_key
+from controller.alerts.facts import Counted, Facts, ServiceFact
+from controller.alerts.rules import Rules, named
+from controller.model.alert import Rule
+from controller.model.incident import Kind
+from controller.model.text import Text, text
+from controller.model.view import Health
+
+_GIVEN_UP = "incident.given_up"
+_PROBED = (Kind.HANG, Kind.UNHEALTHY)
+_SHOWN = 300
+
+
+def services_seen(facts: Facts, rules: Rules) -> Seen:
+    """Conditions of all services, and of which nothing can be said now."""
+    if not facts.connected or not facts.known or facts.paused or facts.ill:
+        # Nobody knows, or nobody is to be told; and the pages say which.
+        return Seen(blind=("service:", "slow:", *(("logs:",) if facts.paused else ())))
+    services = facts.services
+    roots = {name: root_of(services, name) for name, fact in services.items() if ill(fact)}
+    quiet = {name for name, fact in services.items() if excused(fact)}
+    folded: dict[str, list[str]] = {}
+    for name, root in roots.items():
+        if root != name:
+            folded.setdefault(root, []).append(name)
+    conditions: list[Condition] = []
+    blind: list[str] = []
+    ended: list[tuple[str, Text]] = []
+    for name, fact in services.items():
+        if down_on_purpose(fact):
+            ended += [(key, text("alert.ended.stopped")) for key in _keys(name)]
+        elif name in quiet or roots.get(name, name) != name:
+            blind += _keys(name)
+        elif name in roots:
+            blind += [slow_key(name), logs_key(name)]
+            conditions += _ill(fact, tuple(folded.get(name, ())), rules, facts)
+        else:
+            conditions += _well(fact, rules, facts)
+            conditions += _said(_of(facts.counted, name), fact, rules)
+    return Seen(tuple(conditions), tuple(blind), tuple(ended))
+
+
+def not_counted(services: Mapping[str, ServiceFact]) -> frozenset[str]:
+    """Services whose lines are not held against them now: something else explains them."""
+    return frozenset(
+        name for name, fact in services.items() if excused(fact) or root_of(services, name) != name
+    )
+
+
+def _keys(service: str) -> list[str]:
+    return [trouble_key(service), slow_key(service), logs_key(service)]
+
+
+def _of(counted: Iterable[Counted], service: str) -> Iterator[Counted]:
+    return (each for each in counted if each.service == service)
+
+
+def _ill(
+    fact: ServiceFact, folded: tuple[str, ...], rules: Rules, facts: Facts
+) -> Iterator[Condition]:
+    incident = fact.incident
+    since = min(fact.since, incident.opened_at) if incident else fact.since
+    probed = incident.kind in _PROBED if incident else fact.health is Health.UNHEALTHY
+    found = [Rule.UNHEALTHY if probed else Rule.SERVICE_DOWN]
+    if fact.reason.key == _GIVEN_UP:
+        found = [Rule.GAVE_UP]
+    for rule in found:
+        if rules.of(rule).enabled:
+            yield Condition(
+                trouble_key(fact.name),
+                rule,
+                rules.of(rule).severity,
+                text(f"alert.{rule}", why=fact.reason),
+                since,
+                fact.name,
+                _page(fact),
+                incident.id if incident else None,
+                folded,
+            )
+    if found != [Rule.GAVE_UP]:
+        yield from _flaps(fact, rules, facts, folded)
+
+
+def _well(fact: ServiceFact, rules: Rules, facts: Facts) -> Iterator[Condition]:
+    yield from _flaps(fact, rules, facts, ())
+    terms = rules.of(Rule.SLOW)
+    if terms.enabled and fact.p95_ms is not None and fact.p95_ms > terms.limit:
+        cause = text("alert.slow", p95=round(fact.p95_ms), limit=round(terms.limit))
+        yield Condition(
+            slow_key(fact.name),
+            Rule.SLOW,
+            terms.severity,
+            cause,
+            facts.now,
+            fact.name,
+            "/dashboard/services",
+        )
+
+
+def _flaps(
+    fact: ServiceFact, rules: Rules, facts: Facts, folded: tuple[str, ...]
+) -> Iterator[Condition]:
+    terms = rules.of(Rule.FLAPPING)
+    recent = [at for at in fact.restarts if 0 <= (facts.now - at).total_seconds() < terms.window_s]
+    if not terms.enabled or len(recent) < terms.count:
+        return
+    cause = text("alert.flapping", count=len(recent), minutes=_minutes(terms.window_s))
+    yield Condition(
+        trouble_key(fact.name),
+        Rule.FLAPPING,
+        terms.severity,
+        cause,
+        min(recent),
+        fact.name,
+        _page(fact),
+        fact.incident.id if fact.incident else None,
+        folded,
+    )
+
+
+def _said(counted: Iterable[Counted], fact: ServiceFact, rules: Rules) -> Iterator[Condition]:
+    for each in counted:
+        pattern = named(rules.patterns, each.pattern) if each.pattern else None
+        rule = Rule.LOG_PATTERN if each.pattern else Rule.ERROR_RATE
+        terms = rules.of(rule)
+        needed = pattern.count if pattern else terms.count
+        window_s = pattern.window_s if pattern else terms.window_s
+        if not terms.enabled or each.count < needed:
+            continue
+        facts: Mapping[str, str | int | float] = {
+            "count": each.count,
+            "minutes": _minutes(window_s),
+            "name": each.pattern,
+            "last": each.last[:_SHOWN],
+        }
+        yield Condition(
+            logs_key(fact.name, each.pattern),
+            rule,
+            pattern.severity if pattern else terms.severity,
+            Text(f"alert.{rule}", facts),
+            each.first_at,
+            fact.name,
+            f"/dashboard/logs?service={fact.name}" + ("" if pattern else "&level=error"),
+            count=each.count,
+        )
+
+
+def _minutes(seconds: float) -> float:
+    minutes = seconds / 60
+    return round(minutes) if minutes == round(minutes) else round(minutes, 1)
+
+
+def _page(fact: ServiceFact) -> str:
+    if fact.incident is not None:
+        return f"/dashboard/incidents/{fact.incident.id}"
+    return "/dashboard/services"

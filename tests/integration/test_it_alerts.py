@@ -1,0 +1,108 @@
+"""Alerts on the real engine: one cause is one alert, told once to a real receiver, and its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import MakeHub, MakeStack, Ports
+from tests.integration.it_engine import Witness
+from tests.integration.it_hub import HubProcess
+from tests.integration.it_stack import CRASHES, Stack, after, serving
+from tests.integration.it_wait import eventually, pause
+from tests.unit.alerts.receiver import Receiver, receiving
+
+Json = dict[str, Any]
+QUICK = {"heal7.probe.interval": "500ms", "heal7.probe.timeout": "500ms"}
+STUBBORN = {**QUICK, "heal7.recovery.max_restarts": "2", "heal7.recovery.backoff": "500ms"}
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as running:
+        yield running
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """While this file is there, the root can start."""
+    folder = tmp_path / "gate"
+    folder.mkdir(mode=0o755)
+    file = folder / "open"
+    file.touch()
+    return file
+
+
+@pytest.fixture
+def home(
+    make_stack: MakeStack, image: str, free_port: Ports, gate: Path, receiver: Receiver
+) -> Stack:
+    gated: Json = {"volumes": [f"{gate.parent}:/gate:ro"], "environment": {"GATE": "/gate/open"}}
+    return make_stack(
+        {
+            "root": serving(image, free_port(), program=CRASHES, labels=STUBBORN, **gated),
+            "leaf": serving(image, free_port(), labels=QUICK, depends_on=after("root")),
+        },
+        alerts={
+            "channels": {"ops": receiver.address},
+            # Whatever a person does takes longer than that.
+            "rules": {
+                "service_down": {"after": "30s", "quiet": "1s"},
+                "unhealthy": {"after": "200ms", "quiet": "1s"},
+                "gave_up": {"quiet": "1s"},
+            },
+        },
+    )
+
+
+def test_a_dependency_that_healing_gives_up_on(
+    make_hub: MakeHub, home: Stack, witness: Witness, gate: Path, receiver: Receiver
+) -> None:
+    hub = make_hub(home).start().wait_ready()
+    hub.client.done("start-all")
+    hub.client.done("restart-all")
+    assert alerts(hub) == []
+
+    gate.unlink()
+    for service in ("root", "leaf"):
+        os.kill(int(witness.one(home.project, service)["State"]["Pid"]), signal.SIGKILL)
+    told = eventually(lambda: receiver.got, 40, "somebody is told")
+    assert [one["title"] for one in told] == ["[CRITICAL] root: healing has given up"]
+    assert "Also ill because of it: leaf" in told[0]["message"]
+    (alert,) = alerts(hub)
+    assert (alert["rule"], alert["service"], alert["folded"]) == ("gave_up", "root", ["leaf"])
+    assert alert["state"] == "firing"
+
+    # A hub that is killed and comes back knows that it was told.
+    hub.kill9()
+    hub.start().wait_ready()
+    pause(3)
+    assert [one["id"] for one in alerts(hub)] == [alert["id"]]
+    assert len(receiver.got) == 1
+
+    gate.touch()
+    hub.client.done("services/root/start")
+    eventually(lambda: len(receiver.got) == 2, 20, "its end is told")
+    assert receiver.titles[1] == "[RESOLVED] root: healing has given up"
+    eventually(lambda: hub.client.services()["leaf"]["health"] == "healthy", 20, "leaf is well")
+    whole = hub.client.get(f"/alerts/{alert['id']}").json()
+    assert (whole["state"], whole["resolved_why"]) == ("resolved", "The service is well again.")
+    assert [(one["news"], one["state"]) for one in whole["deliveries"]] == [
+        ("resolved", "sent"),
+        ("opened", "sent"),
+    ]
+    assert len(alerts(hub)) == 1
+    assert "hunter2secret" not in hub.client.get("/alerts/channels").text + hub.log.read_text()
+
+
+def alerts(hub: HubProcess) -> list[Json]:
+    """All there ever were."""
+    answer = hub.client.get("/alerts")
+    assert answer.status_code == 200, answer.text
+    found: list[Json] = answer.json()["alerts"]
+    return found
