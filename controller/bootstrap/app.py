@@ -12,6 +12,7 @@ from controller.api import docs, events, hub, problems
 from controller.api.guard import Guard
 from controller.api.healing import Healing
 from controller.api.logs import LogRoutes
+from controller.api.metrics import MetricRoutes
 from controller.api.orchestration import Orchestration
 from controller.api.workflows import WorkflowRoutes
 from controller.bootstrap.hub import Hub
@@ -49,6 +50,7 @@ def create_app(running: Hub) -> FastAPI:
             running.config.digest,
             paused=lambda: running.paused is not None,
             figures=running.figures,
+            others=running.metrics.families,
         )
     )
     app.include_router(
@@ -67,6 +69,7 @@ def create_app(running: Hub) -> FastAPI:
             running.logs.problems,
         ).router()
     )
+    app.include_router(MetricRoutes(running.metrics.library, running.metrics.sources).router())
     app.include_router(events.router(running.bus))
     app.include_router(docs.router())
     app.include_router(

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from controller import __version__, clock
 from controller.api import events
 from controller.api.run_feed import RunFeed
+from controller.bootstrap.measuring import measure
 from controller.config.load import HubConfig
 from controller.config.settings_logs import LogsSettings
 from controller.config.settings_workflows import RunsSettings
@@ -21,6 +22,7 @@ from controller.i18n import catalogue
 from controller.logs.assembly import Logs
 from controller.logs.collector import Keeping, Target
 from controller.logs.mask import masker
+from controller.metrics.assembly import RunMeter
 from controller.model.incident import Incident
 from controller.model.observation import State
 from controller.model.probe import ProbeResult
@@ -94,7 +96,7 @@ class Hub:
             _journal(config, state_dir),
             StackServices(self.world, self.lifecycle, self.supervisor),
             self._tasks,
-            [RunFeed(self.bus), RunFigures(self.figures)],
+            [RunFeed(self.bus), RunFigures(self.figures), RunMeter(lambda: self.metrics.meter)],
             _upkeep(config.settings.runs),
         )
         self.zone = ZoneInfo(config.settings.runs.time_zone)
@@ -118,6 +120,17 @@ class Hub:
             self._log_targets,
             self._tasks,
         )
+        self.metrics = measure(
+            config,
+            state_dir / "metrics.sqlite3",
+            self.world,
+            self.lifecycle.recent,
+            self._tasks,
+            lag_ms=lambda: self._self_check.lag_p99_ms,
+            streams=lambda: self.bus.listeners + self.logs.followers,
+            log_entries=lambda: self.logs.written,
+        )
+        notices.on_service = lambda view: self.metrics.meter.told(view, clock.monotonic())
 
     async def start(self) -> None:
         """Open the store, remember, and start the root loops."""
@@ -131,6 +144,7 @@ class Hub:
         await self.practice.load()
         self._tasks.spawn("sweep leftover faults", self.practice.sweep())
         await self.logs.start()
+        await self.metrics.start()
         self._tasks.guard("check itself", self._self_check.run())
         self._tasks.guard("keep the journal of runs", self.flows.keeper.run())
         self._loop = Loop(self.world, self._pool, self.lifecycle, self.supervisor, interrupted)
@@ -143,6 +157,7 @@ class Hub:
         await self._tasks.close()
         await self.flows.close()
         await self.logs.close()
+        await self.metrics.close()
         await self.world.close()
         await self._database.close()
         self._pool.close()
@@ -189,6 +204,7 @@ class Hub:
             "store": "ok" if self._ready else "not open yet",
             "journal": self.flows.keeper.problem or "ok",
             "logs": self.logs.problem or "ok",
+            "metrics": self.metrics.problem or "ok",
             "engine": "ok" if self.world.connected else "does not answer",
             "convergence": "ok" if self._loop and self._loop.converged else "not begun yet",
         }
@@ -196,10 +212,12 @@ class Hub:
     def _probed(self, service: str, result: ProbeResult) -> None:
         if result.response_ms is not None:
             self.figures.observe_probe(service, result.response_ms / 1000)
+            self.metrics.meter.probed(service, result.response_ms)
 
     def _count(self, before: Incident | None, now: Incident) -> None:
         for _ in range(now.restarts - (before.restarts if before else 0)):
             self.figures.count_restart(now.service, now.kind)
+            self.metrics.meter.restarted(now.service)
         if now.recover_ms is not None and not now.is_open:
             self.figures.observe_recovery(now.service, now.kind, now.recover_ms / 1000)
 

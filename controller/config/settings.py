@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 from controller.config.managed import check_http_path
 from controller.config.settings_base import Count, Grace, Pattern, PortNumber, Seconds, Strict
 from controller.config.settings_logs import LogsSettings
+from controller.config.settings_metrics import MetricsSettings
 from controller.config.settings_workflows import RunsSettings, WorkflowSettings
 from controller.model.spec import RecoveryPolicy
 
@@ -198,6 +199,10 @@ class Settings(Strict):
     logs: LogsSettings = Field(
         default_factory=lambda: LogsSettings(),
         description="What is kept of what services write.",
+    )
+    metrics: MetricsSettings = Field(
+        default_factory=lambda: MetricsSettings(),
+        description="What is measured, and how long that is kept.",
     )
     server: ServerSettings = Field(
         default_factory=lambda: ServerSettings(), description="Where the hub listens."
