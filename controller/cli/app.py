@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from controller import __version__
-from controller.cli import checkup, events, healing, logs, machine, runs, services, workflows
+from controller.cli import checkup, events, healing, logs, machine, runs, services, top, workflows
 from controller.cli.errors import FAILED, CommandError
 from controller.cli.session import GlobalChoices, HubOption, JsonOption, LangOption, choices
 from controller.errors import ConfigError, HubError
@@ -66,7 +66,7 @@ def _before_every_command(
     ctx.obj = GlobalChoices(hub=hub, as_json=as_json, language=lang)
 
 
-for module in (services, healing, workflows, runs, logs, events, checkup, machine):
+for module in (services, healing, workflows, runs, logs, top, events, checkup, machine):
     app.registered_commands.extend(module.commands.registered_commands)
     app.registered_groups.extend(module.commands.registered_groups)
 
