@@ -77,6 +77,7 @@ def create_app(running: Hub) -> FastAPI:
             running,
             running.flows.workflows,
             running.logs.library,
+            running.metrics,
             running.zone,
             running.logs.problems,
         )

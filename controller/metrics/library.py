@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 _THREADS = 2
 _SPARK = 30
+_QUESTIONS = 32
 _FRESH = 3
 _TREND_S = 6 * HOUR_S
 _LONG_S = (7 * DAY_S, 30 * DAY_S)
@@ -103,6 +104,7 @@ class Library:
         self._own = threading.local()
         self._opened: list[MetricsFile] = []
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="metrics-read")
+        self._summed: dict[object, tuple[object, Sequence[Summary]]] = {}
         self._long: dict[Subject, tuple[float, Mapping[str, Availability]]] = {}
 
     @property
@@ -147,12 +149,22 @@ class Library:
         return await self._ask(look)
 
     async def summaries(self, subjects: Mapping[Subject, Told], length_s: int) -> Sequence[Summary]:
-        """Every one over the last `length_s` seconds."""
+        """Every one over the last `length_s` seconds, worked out once for each sample: pages and
+        tools ask far more often."""
+        key = (length_s, tuple(subjects))
+        state = (self._recorder.samples, tuple(subjects.values()))
+        kept = self._summed.get(key)
+        if kept is not None and kept[0] == state:
+            return kept[1]
         now = clock.epoch()
         asked = [self._asked(subject, told) for subject, told in subjects.items()]
-        return await self._ask(
+        found = await self._ask(
             lambda shelf: [self._summary(shelf, one, now, length_s) for one in asked]
         )
+        if len(self._summed) >= _QUESTIONS:
+            self._summed.clear()
+        self._summed[key] = (state, found)
+        return found
 
     @property
     def _finest(self) -> int:

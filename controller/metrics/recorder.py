@@ -50,6 +50,7 @@ class Recorder:
     def __init__(self, file: MetricsFile, keeping: Keeping):
         self.problem: str | None = None
         self.size: int | None = None
+        self.samples = 0
         self._file = file
         self._keeping = keeping
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="metrics-write")
@@ -103,6 +104,7 @@ class Recorder:
         for subject, bucket in samples.items():
             self._table(subject, bucket.step).append(bucket)
         self._unsaved.append((at, dict(samples)))
+        self.samples += 1
         if not self._is_open and not await self._open_again():
             self._forget(at)
             return
