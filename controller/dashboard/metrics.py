@@ -161,7 +161,11 @@ def change_text(one: Comparison, language: str) -> str:
     """`+12 %`; nothing where it is little, or where yesterday is not known."""
     if one.change is None or abs(one.change) < _LOUD:
         return ""
-    percent = f"{one.change * 100:+.0f} %".replace("-", "−") if abs(one.change) < 10 else f"×{one.change + 1:.0f}"
+    percent = (
+        f"{one.change * 100:+.0f} %".replace("-", "−")
+        if abs(one.change) < 10
+        else f"×{one.change + 1:.0f}"
+    )
     return word("ui.metrics.than_yesterday", language, change=percent)
 
 

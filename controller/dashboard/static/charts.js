@@ -9,6 +9,7 @@ const POINTS = 300;
 const LEAST_S = 60;
 const ROWS = 60;
 const DAY_S = 86_400;
+const POWERS = Array.from({ length: 50 }, (_, n) => 2 ** n); // for bytes, which are counted in 1024s
 const clock = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const exact = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const day = new Intl.DateTimeFormat(lang, { month: "numeric", day: "numeric" });
@@ -57,7 +58,7 @@ class Chart {
   #unit;
   #lines = [];
   #step = 60;
-  #count = 0;
+  #kinds = [];
 
   constructor(figure) {
     this.#figure = figure;
@@ -93,7 +94,7 @@ class Chart {
       kinds.push({ n: n + 1, label: this.#lines[n].label });
       if (one.earlier) {
         columns.push(one.earlier.values);
-        kinds.push({ n: n + 1, label: `${this.#lines[n].label} (${say("js.chart.yesterday")})`, before: true });
+        kinds.push({ n: n + 1, label: say("js.chart.yesterday"), before: true });
       }
     });
     // The extremes within each point: of one line only, or they hide each other.
@@ -101,13 +102,13 @@ class Chart {
       columns.push(series[0].high, series[0].low);
       kinds.push({ n: 1, edge: true }, { n: 1, edge: true });
     }
-    if (this.#drawn && this.#count === kinds.length) {
+    if (this.#drawn && this.#kinds.length === kinds.length) {
       this.#drawn.setData(columns);
     } else {
       this.#drawn?.destroy();
       this.#draw(columns, kinds);
     }
-    this.#count = kinds.length;
+    this.#kinds = kinds;
     const nothing = series.every((one) => one.values.every((value) => value == null));
     const told = this.#plot.querySelector(".chart-empty");
     if (told) told.hidden = !nothing;
@@ -154,6 +155,7 @@ class Chart {
             stroke: ink.faint, font: ink.font, size: 58, gap: 4, space: 34,
             grid: { stroke: ink.line, width: 1 }, ticks: { show: false },
             values: (_, splits) => splits.map((value) => shown(this.#unit, value)),
+            ...(this.#unit.startsWith("bytes") ? { incrs: POWERS } : {}),
           },
         ],
         series: [{}, ...kinds.map((kind) => this.#style(kind, ink))],
@@ -177,7 +179,7 @@ class Chart {
       dash: kind.before ? [4, 4] : undefined,
       spanGaps: false,
       // A point that stands alone would not be seen.
-      points: { show: (plot, n, i) => false, size: 4, filter: (plot, n, isShown) => alone(plot.data[n], isShown) },
+      points: { show: () => false, size: 4, filter: (plot, n, isShown) => alone(plot.data[n], isShown) },
     };
   }
 
@@ -189,9 +191,13 @@ class Chart {
     }
     const time = document.createElement("b");
     time.textContent = moment(plot.data[0][at], this.#step, this.#step * plot.data[0].length);
-    const told = kinds
-      .map((kind, n) => (kind.edge ? "" : `${kind.label} ${shown(this.#unit, plot.data[n + 1][at])}`))
-      .filter(Boolean);
+    const told = [];
+    kinds.forEach((kind, n) => {
+      const value = plot.data[n + 1][at];
+      if (kind.edge || (kind.before && value == null)) return;
+      if (kind.before) told[told.length - 1] += ` (${kind.label} ${shown(this.#unit, value)})`;
+      else told.push(`${kind.label} ${shown(this.#unit, value)}`);
+    });
     this.#read.replaceChildren(time, ` ${told.join(" · ")}`);
   }
 
@@ -232,11 +238,10 @@ class Chart {
     const [times, ...columns] = this.#drawn.data;
     const heads = [say("js.chart.time")];
     const wanted = [];
-    columns.forEach((column, n) => {
-      const label = this.#drawn.series[n + 1].label;
-      if (this.#drawn.series[n + 1].width === 0) return;
-      wanted.push(column);
-      heads.push(label ?? this.#lines[0].label);
+    this.#kinds.forEach((kind, n) => {
+      if (kind.edge) return;
+      wanted.push(columns[n]);
+      heads.push(kind.label);
     });
     const table = document.createElement("table");
     const head = table.createTHead().insertRow();
@@ -263,7 +268,6 @@ class Chart {
   forget() {
     this.#drawn?.destroy();
     this.#drawn = null;
-    this.#count = 0;
   }
 }
 
