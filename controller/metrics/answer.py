@@ -7,7 +7,7 @@ drawn across it would be a claim.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controller.metrics.table import Table
@@ -69,12 +69,24 @@ def window(since: float, until: float, points: int, finest: int) -> Window:
     return Window(begin, step, max(1, math.ceil((until - begin) / step)))
 
 
-def line(metric: Metric, tables: Iterable[Table], over: Window) -> Line:
-    """The metric over the window, from tables that hold it. Tables may overlap the window."""
+def lines(metrics: Iterable[Metric], tables: Sequence[Table], over: Window) -> list[Line]:
+    """Each metric over the window, from tables that hold it and may reach beyond it."""
+    metrics = list(metrics)
+    is_timed = any(metric.form is Form.QUANTILE for metric in metrics)
+    # All quantiles are of the same times, and those are the most there is to go through.
+    cells = _latencies(tables, over) if is_timed else []
+    return [
+        _quantile(metric, cells) if metric.form is Form.QUANTILE else line(metric, tables, over)
+        for metric in metrics
+    ]
+
+
+def line(metric: Metric, tables: Sequence[Table], over: Window) -> Line:
+    """One metric over the window."""
     if metric.form is Form.GAUGE:
         return _gauge(metric, tables, over)
     if metric.form is Form.QUANTILE:
-        return _quantile(metric, tables, over)
+        return _quantile(metric, _latencies(tables, over))
     if metric.form is Form.SHARE:
         return _share(metric, tables, over)
     return _count(metric, tables, over)
@@ -153,7 +165,8 @@ def share(up_s: float | None, due_s: float | None) -> float | None:
     return min(1.0, (up_s or 0.0) / due_s) if due_s else None
 
 
-def _quantile(metric: Metric, tables: Iterable[Table], over: Window) -> Line:
+def _latencies(tables: Iterable[Table], over: Window) -> list[dict[int, float]]:
+    """By point, how many took how long."""
     since, step, count = over.since, over.step, over.count
     cells: list[dict[int, float]] = [{} for _ in range(count)]
     for table in tables:
@@ -162,6 +175,10 @@ def _quantile(metric: Metric, tables: Iterable[Table], over: Window) -> Line:
             if 0 <= place < count:
                 cell = cells[place]
                 cell[number] = cell.get(number, 0.0) + tally
+    return cells
+
+
+def _quantile(metric: Metric, cells: Sequence[Mapping[int, float]]) -> Line:
     whole: dict[int, float] = {}
     for cell in cells:
         for number, found in cell.items():

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from controller import clock
-from controller.metrics.answer import Comparison, Line, Window, compared, line, share, window
+from controller.metrics.answer import Comparison, Line, Window, compared, line, lines, share, window
 from controller.metrics.recorder import DAY_S, HOUR_S, ROLLED_S, Keeping, Recorder
 from controller.metrics.table import Table, unpack
 from controller.metrics.trend import POINT_S, memory_sentence, trend
@@ -138,12 +138,12 @@ class Library:
 
         def look(shelf: MetricsFile) -> History:
             tables = _tables(shelf, asked, over)
-            now = [line(metric, tables, over) for metric in metrics]
+            now = lines(metrics, tables, over)
             earlier: list[Line | None] = [None] * len(now)
             if compare_s is not None:
                 old = over.before(compare_s)
                 tables = _tables(shelf, asked, old)
-                earlier = [line(metric, tables, old) for metric in metrics]
+                earlier = [*lines(metrics, tables, old)]
             return History(over, [compared(a, b) for a, b in zip(now, earlier, strict=True)])
 
         return await self._ask(look)
@@ -177,21 +177,20 @@ class Library:
     def _summary(self, shelf: MetricsFile, asked: _Asked, now: float, length_s: int) -> Summary:
         over = window(now - length_s, now, _SPARK, self._finest)
         before = over.before(DAY_S)
-        tables, old = _tables(shelf, asked, over), _tables(shelf, asked, before)
-        lines = {
-            name: compared(line(metric, tables, over), line(metric, old, before))
-            for name, metric in METRICS[asked.subject.scope].items()
-        }
+        metrics = METRICS[asked.subject.scope]
+        today = lines(metrics.values(), _tables(shelf, asked, over), over)
+        yesterday = lines(metrics.values(), _tables(shelf, asked, before), before)
+        found = dict(zip(metrics, map(compared, today, yesterday), strict=True))
         last = asked.running.last() if asked.running else None
         if last is not None and last.at < now - (_FRESH + 1) * self.keeping.interval_s:
             last = None
         if asked.subject.scope is not Scope.SERVICE:
-            return Summary(asked.subject, last, over, lines)
+            return Summary(asked.subject, last, over, found)
         return Summary(
             asked.subject,
             last,
             over,
-            lines,
+            found,
             self._availability(shelf, asked, now),
             _memory_trend(shelf, asked, now),
         )
@@ -246,7 +245,7 @@ def _tables(shelf: MetricsFile, asked: _Asked, over: Window) -> list[Table]:
             # A gap is what is left of it.
             log.error("%s %s: %s", asked.subject.scope, asked.subject.name, error)
             continue
-        if block.last_at >= ends:
+        if block.last_at >= ends < over.until:
             kept = Table(table.step, table.rolled)
             kept.extend(table.buckets(until=ends))
             table = kept

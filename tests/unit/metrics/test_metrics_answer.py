@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.metrics.answer import Line, Window, compared, line, window
@@ -12,6 +12,7 @@ from tests.unit.metrics.metrics_builders import near, sample, table
 HOUR = Window(0, 60, 60)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 2e9), st.floats(1, 4e7), st.integers(1, 2_000), st.sampled_from([10, 300]))
 def test_a_window_covers_what_is_asked_with_not_many_more_points(
     since: float, length: float, points: int, finest: int
@@ -44,6 +45,7 @@ def test_rolled_buckets_weigh_as_much_as_they_hold() -> None:
     assert found.high == [10.0]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3_599), st.floats(0, 100, width=32)), max_size=50))
 def test_a_window_split_among_tables_is_the_same(found: list[tuple[int, float]]) -> None:
     whole = table(*(sample(at, cpu) for at, cpu in found))

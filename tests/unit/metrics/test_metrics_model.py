@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.model.metric import (
@@ -24,6 +24,7 @@ from tests.unit.metrics.metrics_builders import near, sample
 VALUES = st.floats(0, 1e12, allow_nan=False)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5_000), VALUES), min_size=1, max_size=60))
 def test_down_sampling_keeps_sums_extremes_and_numbers(found: list[tuple[int, float]]) -> None:
     buckets = [
@@ -48,6 +49,7 @@ def test_what_was_not_seen_does_not_count_as_zero() -> None:
     assert merged([sample(0, cpu=None)], 0, 300).gauges.keys() == {"memory_bytes"}
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.06, 3e6), min_size=20, max_size=300), st.sampled_from([0.5, 0.95]))
 def test_a_quantile_is_within_a_class_of_the_exact_one(times: list[float], q: float) -> None:
     classes: dict[int, float] = {}

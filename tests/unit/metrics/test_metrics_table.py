@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.metrics.table import Table, pack, unpack
@@ -26,6 +26,7 @@ BUCKETS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(BUCKETS)
 def test_a_rolled_table_comes_back_as_it_was(buckets: list[Bucket]) -> None:
     before = table(*buckets, rolled=True, step=300)
@@ -33,6 +34,7 @@ def test_a_rolled_table_comes_back_as_it_was(buckets: list[Bucket]) -> None:
     assert list(after.buckets()) == buckets
 
 
+@settings(deadline=None)
 @given(BUCKETS)
 def test_of_single_measurements_the_mean_is_all_there_is(buckets: list[Bucket]) -> None:
     after = list(unpack(pack(table(*buckets, step=300))).buckets())
