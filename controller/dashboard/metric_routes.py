@@ -90,11 +90,17 @@ class MetricPages:
         facts = await self._table(self._read(request), _language(request))
         return self._frame.part(request, "metrics", facts)
 
-    async def charts(self, service: str, request: Request) -> Charts | None:
-        """A service's charts over the usual range, for `_charts.html`; None where they cannot be
-        read."""
+    async def charts(self, service: str, request: Request) -> dict[str, Any]:
+        """A service's charts over the usual range, as what `service_charts` of `_charts.html` is
+        given; its section is None where they cannot be read."""
         found = await self._sections([Subject(Scope.SERVICE, service)], Asked(), _language(request))
-        return found[0] if found else None
+        return {
+            "section": found[0] if found else None,
+            "range": metrics.USUAL,
+            "range_s": metrics.RANGES[metrics.USUAL],
+            "refresh_s": self._port.library.keeping.interval_s,
+            "more": _WHERE + Asked(service=service).address(),
+        }
 
     async def _sections(
         self, subjects: Sequence[Subject], asked: Asked, language: str
