@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Annotated
 
@@ -26,12 +26,15 @@ _MAX_DIGITS = 18
 
 
 class BusNotices:
-    """Puts the orchestrator's notices on the bus, rendered for whoever listens."""
+    """Puts the orchestrator's notices on the bus, rendered for whoever listens. `on_service` is
+    told of services as they are."""
 
     def __init__(self, bus: Bus):
+        self.on_service: Callable[[ServiceView], None] = lambda view: None
         self._bus = bus
 
     def service(self, view: ServiceView) -> None:
+        self.on_service(view)
         now = clock.now()
         self._bus.publish(
             "service",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Query
+from prometheus_client.core import Metric
 from starlette.responses import Response
 
 from controller.api.answers import json_response
@@ -31,6 +32,7 @@ def router(
     digest: str,
     paused: Callable[[], bool] = lambda: False,
     figures: metrics.Figures | None = None,
+    others: Callable[[], Iterable[Metric]] = lambda: (),
 ) -> APIRouter:
     routes = APIRouter(tags=["hub"])
 
@@ -69,7 +71,7 @@ def router(
 
     @routes.get("/metrics", summary="Prometheus figures", response_class=Response)
     async def scrape() -> Response:
-        text = metrics.render(world.view(), version, figures, paused=paused())
+        text = metrics.render(world.view(), version, figures, paused=paused(), others=others())
         return Response(text, media_type=metrics.CONTENT_TYPE)
 
     return routes

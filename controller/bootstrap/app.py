@@ -13,6 +13,7 @@ from controller.api.alerts import AlertRoutes
 from controller.api.guard import Guard
 from controller.api.healing import Healing
 from controller.api.logs import LogRoutes
+from controller.api.metrics import MetricRoutes
 from controller.api.orchestration import Orchestration
 from controller.api.workflows import WorkflowRoutes
 from controller.bootstrap.hub import Hub
@@ -50,6 +51,7 @@ def create_app(running: Hub) -> FastAPI:
             running.config.digest,
             paused=lambda: running.paused is not None,
             figures=running.figures,
+            others=running.metrics.families,
         )
     )
     app.include_router(
@@ -74,6 +76,7 @@ def create_app(running: Hub) -> FastAPI:
             lambda service: service in running.config.stack.services,
         ).router()
     )
+    app.include_router(MetricRoutes(running.metrics.library, running.metrics.sources).router())
     app.include_router(events.router(running.bus))
     app.include_router(docs.router())
     app.include_router(
@@ -81,6 +84,7 @@ def create_app(running: Hub) -> FastAPI:
             running,
             running.flows.workflows,
             running.logs.library,
+            running.metrics,
             running.zone,
             running.logs.problems,
             alerts=running.alerts.desk,

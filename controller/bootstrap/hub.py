@@ -13,6 +13,7 @@ from controller.alerts.assembly import Alerts
 from controller.alerts.senses import Around
 from controller.api import events
 from controller.api.run_feed import RunFeed
+from controller.bootstrap.measuring import measure
 from controller.config.load import HubConfig
 from controller.config.settings_logs import LogsSettings
 from controller.config.settings_workflows import RunsSettings
@@ -23,6 +24,7 @@ from controller.i18n import catalogue
 from controller.logs.assembly import Logs
 from controller.logs.collector import Keeping, Target
 from controller.logs.mask import masker
+from controller.metrics.assembly import RunMeter
 from controller.model.incident import Incident
 from controller.model.observation import State
 from controller.model.probe import ProbeResult
@@ -97,7 +99,12 @@ class Hub:
             _journal(config, state_dir),
             StackServices(self.world, self.lifecycle, self.supervisor),
             self._tasks,
-            [RunFeed(self.bus), RunFigures(self.figures), self.alerts.run_ends],
+            [
+                RunFeed(self.bus),
+                RunFigures(self.figures),
+                RunMeter(lambda: self.metrics.meter),
+                self.alerts.run_ends,
+            ],
             _upkeep(config.settings.runs),
         )
         self.zone = ZoneInfo(config.settings.runs.time_zone)
@@ -122,6 +129,17 @@ class Hub:
             self._tasks,
             noted=self.alerts.counter.noted,
         )
+        self.metrics = measure(
+            config,
+            state_dir / "metrics.sqlite3",
+            self.world,
+            self.lifecycle.recent,
+            self._tasks,
+            lag_ms=lambda: self._self_check.lag_p99_ms,
+            streams=lambda: self.bus.listeners + self.logs.followers,
+            log_entries=lambda: self.logs.written,
+        )
+        notices.on_service = lambda view: self.metrics.meter.told(view, clock.monotonic())
 
     def _alerts(self, state_dir: Path) -> Alerts:
         said = self.config.settings
@@ -135,7 +153,11 @@ class Hub:
             Around(
                 acting_on=self.lifecycle.acting_on,
                 ill=lambda: self._self_check.problem() is not None,
-                problems=lambda: {"journal": self.flows.keeper.problem, "logs": self.logs.problem},
+                problems=lambda: {
+                    "journal": self.flows.keeper.problem,
+                    "logs": self.logs.problem,
+                    "metrics": self.metrics.problem,
+                },
             ),
             self._pool,
             state_dir,
@@ -156,6 +178,7 @@ class Hub:
         self._tasks.spawn("sweep leftover faults", self.practice.sweep())
         await self.logs.start()
         await self.alerts.start(self.supervisor, self.flows.workflows)
+        await self.metrics.start()
         self._tasks.guard("check itself", self._self_check.run())
         self._tasks.guard("keep the journal of runs", self.flows.keeper.run())
         self._loop = Loop(self.world, self._pool, self.lifecycle, self.supervisor, interrupted)
@@ -169,6 +192,7 @@ class Hub:
         await self.flows.close()
         await self.logs.close()
         self.alerts.close()
+        await self.metrics.close()
         await self.world.close()
         await self._database.close()
         self._pool.close()
@@ -215,6 +239,7 @@ class Hub:
             "store": "ok" if self._ready else "not open yet",
             "journal": self.flows.keeper.problem or "ok",
             "logs": self.logs.problem or "ok",
+            "metrics": self.metrics.problem or "ok",
             "engine": "ok" if self.world.connected else "does not answer",
             "convergence": "ok" if self._loop and self._loop.converged else "not begun yet",
         }
@@ -222,10 +247,12 @@ class Hub:
     def _probed(self, service: str, result: ProbeResult) -> None:
         if result.response_ms is not None:
             self.figures.observe_probe(service, result.response_ms / 1000)
+            self.metrics.meter.probed(service, result.response_ms)
 
     def _count(self, before: Incident | None, now: Incident) -> None:
         for _ in range(now.restarts - (before.restarts if before else 0)):
             self.figures.count_restart(now.service, now.kind)
+            self.metrics.meter.restarted(now.service)
         self.alerts.senses.incident(now)
         if now.recover_ms is not None and not now.is_open:
             self.figures.observe_recovery(now.service, now.kind, now.recover_ms / 1000)

@@ -19,6 +19,7 @@ from controller.cli import (
     machine,
     runs,
     services,
+    top,
     workflows,
 )
 from controller.cli.errors import FAILED, CommandError
@@ -76,7 +77,7 @@ def _before_every_command(
     ctx.obj = GlobalChoices(hub=hub, as_json=as_json, language=lang)
 
 
-for module in (services, healing, workflows, runs, logs, alerts, events, checkup, machine):
+for module in (services, healing, workflows, runs, logs, alerts, top, events, checkup, machine):
     app.registered_commands.extend(module.commands.registered_commands)
     app.registered_groups.extend(module.commands.registered_groups)
 

@@ -15,6 +15,7 @@ from controller.config.managed import check_http_path
 from controller.config.settings_alerts import AlertsSettings
 from controller.config.settings_base import Count, Grace, Pattern, PortNumber, Seconds, Strict
 from controller.config.settings_logs import LogsSettings
+from controller.config.settings_metrics import MetricsSettings
 from controller.config.settings_workflows import RunsSettings, WorkflowSettings
 from controller.model.spec import RecoveryPolicy
 
@@ -203,6 +204,10 @@ class Settings(Strict):
     alerts: AlertsSettings = Field(
         default_factory=lambda: AlertsSettings(),
         description="Who is told of what goes wrong, and when.",
+    )
+    metrics: MetricsSettings = Field(
+        default_factory=lambda: MetricsSettings(),
+        description="What is measured, and how long that is kept.",
     )
     server: ServerSettings = Field(
         default_factory=lambda: ServerSettings(), description="Where the hub listens."

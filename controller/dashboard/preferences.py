@@ -67,6 +67,7 @@ PAGES = (
     "/dashboard/alerts",
     "/dashboard/workflows",
     "/dashboard/logs",
+    "/dashboard/metrics",
 )
 # Quoted characters only: nothing that could end a header or name another host.
 _WORD = r"[\w.~%+-]+"

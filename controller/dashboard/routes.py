@@ -22,6 +22,7 @@ from controller.dashboard import (
     assets,
     incidents,
     log_routes,
+    metric_routes,
     preferences,
     present,
     progress,
@@ -102,6 +103,7 @@ def router(
     hub: HubPort,
     workflows: WorkflowsPort,
     library: Library,
+    measured: metric_routes.MetricsPort,
     zone: tzinfo = UTC,
     unread: Callable[[], Mapping[str, str]] = dict,
     *,
@@ -128,6 +130,7 @@ def router(
     log_pages = log_routes.LogPages(library, unread, pages)
     log_pages.register(routes, _FRAGMENTS)
     alert_routes.AlertPages(alerts, pages).register(routes, _FRAGMENTS)
+    metric_routes.MetricPages(measured, pages).register(routes, _FRAGMENTS)
     RunPages(workflows, pages, log_pages, zone).register(routes, _FRAGMENTS)
     return routes
 

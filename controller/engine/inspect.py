@@ -78,5 +78,10 @@ def container(raw: Mapping[str, Any]) -> ContainerObs:
             for name, end in (network.get("Networks") or {}).items()
             if end.get("IPAddress")
         },
+        hardware_addresses=tuple(
+            end["MacAddress"].lower()
+            for end in (network.get("Networks") or {}).values()
+            if end.get("MacAddress")
+        ),
         anonymous_volumes=_anonymous(raw.get("Mounts") or []),
     )

@@ -1,7 +1,8 @@
 """One catalogue for Korean and English, so that no sentence exists in only one of them.
 
 `core.yaml` holds what the hub concludes (reasons, causes), `runs.yaml` the same of workflows,
-`alerts.yaml` all about alerts, `logs.yaml` all about logs,
+`alerts.yaml` all about alerts, `logs.yaml` all about logs, `metrics.yaml` all about what is
+measured,
 `ui.yaml` the words of the pages.
 All map a key to `{en: …, ko: …}`; loading refuses a duplicate key or a missing language.
 """
@@ -17,7 +18,7 @@ from controller.model.text import Param, Text
 
 LANGUAGES = ("en", "ko")
 DEFAULT = "en"
-_FILES = ("alerts.yaml", "core.yaml", "logs.yaml", "runs.yaml", "ui.yaml")
+_FILES = ("alerts.yaml", "core.yaml", "logs.yaml", "metrics.yaml", "runs.yaml", "ui.yaml")
 
 
 @cache

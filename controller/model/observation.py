@@ -53,6 +53,7 @@ class ContainerObs:
     health: str = ""
     ports: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     addresses: Mapping[str, str] = field(default_factory=dict)
+    hardware_addresses: tuple[str, ...] = ()
     anonymous_volumes: tuple[tuple[str, str], ...] = ()
 
     @property

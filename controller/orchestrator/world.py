@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 
 from controller import clock
 from controller.engine.pool import EnginePool
-from controller.engine.usage import Usage, read_usages
+from controller.engine.usage import Cables, Usage, read_usages
 from controller.errors import EngineUnreachableError
 from controller.health.history import ProbeHistory
 from controller.health.probe import target_of
@@ -41,6 +41,15 @@ class Activity:
 
     operation: str
     phase: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a life of a container has used up to `at` (monotonic seconds)."""
+
+    incarnation: str
+    at: float
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,7 @@ class World:
         self._notes: dict[str, tuple[str, Verdict]] = {}
         self._activities: dict[str, Activity] = {}
         self._samples: dict[str, _Sample] = {}
+        self._cables = Cables()
         self._views: dict[str, ServiceView] = {}
         self._told: dict[str, ServiceView] = {}
         self._healing: dict[str, Healing] = {}
@@ -280,16 +290,25 @@ class World:
         return self._views[service]
 
     def sample_usage(self, now: float) -> None:
-        """Read CPU and memory of what runs and tell those who watch. Reads a few small files."""
+        """Read what those use that run, and tell those who watch. Reads a few small files."""
         running = {
-            container.id: service
+            container.id: (service, container)
             for service in self.stack.services
             if (container := self._seen.of(service)) and container.state is State.RUNNING
         }
-        usages = read_usages(running)
+        addresses = {cid: found.hardware_addresses for cid, (_, found) in running.items()}
+        usages = self._cables.read_traffic(read_usages(running), addresses)
         self._samples = {cid: self._sample(cid, usage, now) for cid, usage in usages.items()}
-        for service in running.values():
+        for service, _ in running.values():
             self._refresh(service, tell_figures=True)
+
+    def measured(self, service: str) -> Measured | None:
+        """What the service's container has used; None where it does not run or was not read."""
+        container = self._seen.of(service)
+        if container is None or container.state is not State.RUNNING:
+            return None
+        sample = self._samples.get(container.id)
+        return Measured(container.incarnation, sample.at, sample.usage) if sample else None
 
     async def close(self) -> None:
         await self._prober.close()

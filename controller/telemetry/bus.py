@@ -72,6 +72,11 @@ class Bus:
         self._next = first_id
 
     @property
+    def listeners(self) -> int:
+        """How many listen now."""
+        return len(self._listeners)
+
+    @property
     def last_id(self) -> int:
         return self._next - 1
 

@@ -106,11 +106,16 @@ class _Families:
 
 
 def render(
-    view: StackView, version: str, figures: Figures | None = None, *, paused: bool = False
+    view: StackView,
+    version: str,
+    figures: Figures | None = None,
+    *,
+    paused: bool = False,
+    others: Iterable[Metric] = (),
 ) -> bytes:
-    """The text exposition of everything the hub measures."""
+    """The text exposition of everything the hub measures; `others` are families made elsewhere."""
     registry = CollectorRegistry()
-    registry.register(_Families(_families(view, version, paused)))
+    registry.register(_Families([*_families(view, version, paused), *others]))
     return generate_latest(registry) + (generate_latest(figures.registry) if figures else b"")
 
 

@@ -20,6 +20,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 
 from controller import clock
+from controller.api.metrics import MetricRoutes
 from controller.dashboard.routes import router
 from controller.errors import ConflictError, EngineUnreachableError, HubError
 from controller.i18n import catalogue, render
@@ -48,6 +49,7 @@ from tests.e2e.pages_support_data import (
 )
 from tests.e2e.pages_support_healing import HEALING_SENTENCES, HealingFacts
 from tests.e2e.pages_support_logs import FakeLogs
+from tests.e2e.pages_support_metrics import FakeMetrics
 from tests.e2e.pages_support_runs import FakeWorkflows
 
 
@@ -84,6 +86,7 @@ class FakeHub(HealingFacts):
         self.flows = FakeWorkflows(self.publish)
         self.logs = FakeLogs()
         self.alerts = FakeAlerts(self.publish)
+        self.metrics = FakeMetrics(lambda: tuple(self.services.values()), tuple(WORKFLOWS))
         self.url = ""
         self.reset()
 
@@ -354,9 +357,17 @@ def app(hub: FakeHub) -> FastAPI:
     web.post("/orchestration/services/{service:path}/{verb}")(hub.ask_one)
     web.post("/orchestration/{verb}-all")(hub.ask_all)
     web.include_router(hub.flows.router())
+    web.include_router(MetricRoutes(hub.metrics.library, hub.metrics.sources).router())
     logs = hub.logs
     web.include_router(
-        router(hub, hub.flows, logs.library, unread=lambda: logs.problems, alerts=hub.alerts)
+        router(
+            hub,
+            hub.flows,
+            logs.library,
+            hub.metrics,
+            unread=lambda: logs.problems,
+            alerts=hub.alerts,
+        )
     )
     return web
 
@@ -391,6 +402,7 @@ async def serving(hub: FakeHub) -> AsyncIterator[FakeHub]:
     )
     server = uvicorn.Server(config)
     await hub.logs.open()
+    await hub.metrics.open()
     # Signals belong to the test runner.
     task = asyncio.create_task(server._serve())
     while not server.started:
@@ -405,3 +417,4 @@ async def serving(hub: FakeHub) -> AsyncIterator[FakeHub]:
         server.should_exit = True
         await task
         await hub.logs.close()
+        await hub.metrics.close()

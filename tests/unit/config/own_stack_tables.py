@@ -87,7 +87,7 @@ def _list(keys: Iterable[str]) -> str:
 
 def rewritten(document: Path) -> str:
     """The document with every table as it must be. Raises ValueError where a place is missing."""
-    settings = settings_table("orchestration", "runs", "logs", "alerts", "server")
+    settings = settings_table("orchestration", "runs", "logs", "alerts", "metrics", "server")
     tables = {
         DOCUMENT: {"settings": settings, "compose": compose_table()},
         WORKFLOWS: {"workflows": settings_table("workflows")},

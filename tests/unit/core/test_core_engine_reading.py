@@ -22,7 +22,7 @@ from controller.engine.mapping import (
     PortTakenError,
     mapped_errors,
 )
-from controller.engine.usage import Usage, read_usage, read_usages
+from controller.engine.usage import Cables, Usage, read_usage, read_usages
 from controller.errors import (
     EngineConflictError,
     EngineError,
@@ -250,6 +250,15 @@ def test_usage_on_the_unified_hierarchy(tmp_path: Path, place: str) -> None:
         memory__stat="anon 3000\ninactive_file 2000\n",
     )
     assert read_usage(CID, tmp_path) == Usage(cpu_ns=1_500_000, memory_bytes=3000)
+    blocks = tmp_path / place / "io.stat"
+    blocks.write_text("8:0 rbytes=10 wbytes=7 rios=1 wios=1 dbytes=0 dios=0\n8:16 rbytes=5\n")
+    found = read_usage(CID, tmp_path)
+    assert found is not None
+    assert (found.read_bytes, found.written_bytes) == (15, 7)
+    blocks.write_text("")
+    found = read_usage(CID, tmp_path)
+    assert found is not None
+    assert (found.read_bytes, found.written_bytes) == (0, 0), "it did neither"
 
 
 def test_usage_on_the_old_hierarchies(tmp_path: Path, place: str) -> None:
@@ -260,6 +269,77 @@ def test_usage_on_the_old_hierarchies(tmp_path: Path, place: str) -> None:
     )
     write(tmp_path / "cpuacct" / place, cpuacct__usage="42\n")
     assert read_usage(CID, tmp_path) == Usage(cpu_ns=42, memory_bytes=0)
+    blocks = "8:0 Read 4096\n8:0 Write 100\n8:0 Total 4196\n8:16 Read 4\nTotal 4200\n"
+    write(tmp_path / "blkio" / place, **{"blkio.throttle.io_service_bytes_recursive": blocks})
+    found = read_usage(CID, tmp_path)
+    assert found is not None
+    assert (found.read_bytes, found.written_bytes) == (4100, 100)
+
+
+class Host:
+    """A host's bridges, virtual cables and counters, as the kernel shows them."""
+
+    def __init__(self, folder: Path):
+        self.net, self.counters = folder / "net", folder / "dev"
+        self.net.mkdir()
+        self.count()
+
+    def bridge(self, name: str, entries: list[tuple[str, int, bool]], **ports: int) -> None:
+        (self.net / name / "brif").mkdir(parents=True, exist_ok=True)
+        for end, number in ports.items():
+            (self.net / name / "brif" / end).mkdir(exist_ok=True)
+            (self.net / name / "brif" / end / "port_no").write_text(f"{number:#x}\n")
+        rows = (
+            bytes.fromhex(mac.replace(":", "")) + bytes([port & 255, own]) + bytes(4)
+            + bytes([port >> 8]) + bytes(3)
+            for mac, port, own in entries
+        )  # fmt: skip
+        (self.net / name / "brforward").write_bytes(b"".join(rows))
+
+    def count(self, **counted: tuple[int, int]) -> None:
+        rows = [f"{end}: {r} 1 0 0 0 0 0 0 {s} 1 0 0 0 0 0 0" for end, (r, s) in counted.items()]
+        self.counters.write_text("\n".join(["Inter-|", " face |", *rows]) + "\n")
+
+
+USED = {"a": Usage(1, 2), "b": Usage(3, 4), "c": Usage(5, 6)}
+
+
+def test_traffic_is_that_of_the_other_end_of_each_cable(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    cables = Cables(host.net, host.counters)
+    one, two, three = ("02:42:ac:12:00:02", "02:42:ac:13:00:02", "02:42:ac:12:00:03")
+    macs = {"a": (one, two), "b": (three,)}
+    host.bridge("br-1", [(one, 1, False), ("aa:00:00:00:00:01", 1, True)], veth1=1, veth3=2)
+    host.count(lo=(9, 9), veth1=(10, 100), veth2=(1, 2), veth3=(5, 6))
+    found = cables.read_traffic(USED, macs)
+    assert found == USED, "one network of it was not found, and of the other nothing was heard yet"
+    host.bridge("br-1", [(one, 1, False), (three, 2, False)])
+    host.bridge("br-2", [(two, 259, False)], veth2=259)
+    found = cables.read_traffic(USED, macs)
+    assert (found["a"].received_bytes, found["a"].sent_bytes) == (102, 11)
+    assert (found["b"].received_bytes, found["b"].sent_bytes) == (6, 5)
+    assert found["c"] == USED["c"], "it has no network of its own"
+
+
+def test_a_cable_that_was_found_is_kept_until_it_is_gone(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    cables = Cables(host.net, host.counters)
+    mac = "02:42:ac:12:00:02"
+    host.bridge("br-1", [(mac, 1, False)], veth1=1)
+    host.count(veth1=(1, 2))
+    assert cables.read_traffic(USED, {"a": (mac,)})["a"].sent_bytes == 1
+    # A bridge forgets whom it has not heard for five minutes.
+    host.bridge("br-1", [])
+    host.count(veth1=(7, 2))
+    assert cables.read_traffic(USED, {"a": (mac,)})["a"].sent_bytes == 7
+    host.count(veth9=(50, 50))
+    assert cables.read_traffic(USED, {"a": (mac,)})["a"] == USED["a"]
+    host.bridge("br-1", [(mac, 2, False)], veth9=2)
+    assert cables.read_traffic(USED, {"a": (mac,)})["a"].sent_bytes == 50
+
+
+def test_no_counters_no_traffic(tmp_path: Path) -> None:
+    assert Cables(tmp_path, tmp_path / "none").read_traffic(USED, {"a": ("x",)}) == USED
 
 
 def broken_trees() -> Iterator[tuple[str, Callable[[Path], None]]]:

@@ -1,0 +1,152 @@
+"""What is measured of a real container agrees with what the engine itself counts, a planned stop is
+not held against anyone, and a hub that is killed loses nothing of it."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.integration.conftest import MakeHub, MakeStack, Ports
+from tests.integration.it_engine import Witness
+from tests.integration.it_hub import HubClient, HubProcess
+from tests.integration.it_stack import SERVER, Stack, serving
+from tests.integration.it_wait import eventually
+
+# Burns half a core, writes a megabyte a second through to the disk, and sends to its gateway.
+BUSY = textwrap.dedent("""
+    import os, socket, threading, time
+    def burn():
+        while True:
+            until = time.thread_time() + 0.05
+            began = time.monotonic()
+            while time.thread_time() < until:
+                pass
+            time.sleep(max(0.0, began + 0.1 - time.monotonic()))
+    def write():
+        with open('/var/tmp/heal7-busy', 'wb', buffering=0) as file:
+            while True:
+                file.seek(0)
+                file.write(os.urandom(1 << 18))
+                os.fsync(file.fileno())
+                time.sleep(0.25)
+    def send():
+        out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        while True:
+            out.sendto(b'x' * 1000, ('10.255.255.1', 9))
+            time.sleep(0.01)
+    for work in (burn, write, send):
+        threading.Thread(target=work, daemon=True).start()
+""")
+INTERVAL_S = 5
+
+
+def counters(client: HubClient, service: str) -> dict[str, float]:
+    """Of `/metrics`, by the last words of their names."""
+    found = {}
+    for line in client.get("/metrics").text.splitlines():
+        name, _, value = line.rpartition(" ")
+        if name.endswith(f'{{service="{service}"}}') and "_service_" in name:
+            found[name.partition("{")[0].removeprefix("heal7_service_")] = float(value)
+    return found
+
+
+def engine_counts(witness: Witness, stack: Stack) -> dict[str, float]:
+    """The same, as the engine counts it."""
+    stats = witness.container(stack.project, "busy").stats(stream=False)
+    networks = stats["networks"].values()
+    blocks = stats["blkio_stats"].get("io_service_bytes_recursive") or []
+    memory = stats["memory_stats"]
+    cache = memory["stats"].get("total_inactive_file", memory["stats"].get("inactive_file", 0))
+    return {
+        "cpu_seconds_total": stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9,
+        "network_receive_bytes_total": sum(one["rx_bytes"] for one in networks),
+        "network_transmit_bytes_total": sum(one["tx_bytes"] for one in networks),
+        "disk_written_bytes_total": sum(b["value"] for b in blocks if b["op"].lower() == "write"),
+        "memory_bytes": memory["usage"] - cache,
+    }
+
+
+def history(client: HubClient, **asked: Any) -> dict[str, dict[str, Any]]:
+    answer = client.get("/metrics/history?" + str(httpx.QueryParams(asked)))
+    assert answer.status_code == 200, answer.text
+    return {one["metric"]: one for one in answer.json()["series"]}
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack: MakeStack, image: str, free_port: Ports) -> Stack:
+    made = make_stack({"busy": serving(image, free_port(), program=BUSY + SERVER)})
+    config = yaml.safe_load(made.config.read_text())
+    made.config.write_text(yaml.safe_dump(config | {"metrics": {"interval": f"{INTERVAL_S}s"}}))
+    return made
+
+
+@pytest.fixture(scope="module")
+def hub(stack: Stack, make_hub: MakeHub) -> HubProcess:
+    started = make_hub(stack).start().wait_ready()
+    started.client.done("start-all")
+    return started
+
+
+def test_what_is_measured_is_what_the_engine_counts(
+    hub: HubProcess, stack: Stack, witness: Witness
+) -> None:
+    names = ("cpu_seconds_total", "network_transmit_bytes_total", "disk_written_bytes_total")
+    first = eventually(
+        lambda: found if names[1] in (found := counters(hub.client, "busy")) else None, 30
+    )
+    before = engine_counts(witness, stack)
+    # The hub reads every five seconds: after two reads what it says is of between the two looks.
+    for _ in range(2):
+        old = counters(hub.client, "busy")["cpu_seconds_total"]
+        eventually(lambda o=old: counters(hub.client, "busy")["cpu_seconds_total"] != o)  # type: ignore[misc]
+    seen = counters(hub.client, "busy")
+    after = engine_counts(witness, stack)
+    for name in (*names, "network_receive_bytes_total"):
+        assert before[name] <= seen[name] <= after[name], name
+    assert seen["cpu_seconds_total"] > first["cpu_seconds_total"]
+    assert seen["memory_bytes"] == pytest.approx(after["memory_bytes"], rel=0.3)
+
+
+def test_the_charts_show_what_it_does(hub: HubProcess) -> None:
+    def whole() -> dict[str, Any] | None:
+        found = history(hub.client, service="busy", since="5m", points=60)
+        cpu = [value for value in found["cpu_percent"]["values"] if value is not None]
+        return found if len(cpu) >= 2 else None
+
+    found = eventually(whole, 30)
+    assert 35 <= found["cpu_percent"]["whole"] <= 80
+    assert 20_000 <= found["network_tx_bytes_per_s"]["whole"] <= 150_000
+    assert 0.3e6 <= found["disk_write_bytes_per_s"]["whole"] <= 3e6
+    assert found["response_p95_ms"]["whole"] > 0
+    assert found["memory_bytes"]["whole"] > 1 << 20
+    own = history(hub.client, since="5m")
+    assert own["memory_bytes"]["whole"] > 1 << 24
+    assert own["cpu_percent"]["whole"] > 0
+    assert own["store_bytes"]["whole"] > 1 << 12
+
+
+def test_a_planned_stop_counts_for_nothing_and_a_killed_hub_loses_nothing(
+    hub: HubProcess, stack: Stack, make_hub: MakeHub
+) -> None:
+    def samples(client: HubClient) -> int:
+        values = history(client, service="busy", since="10m", points=120)["availability"]
+        assert values["whole"] is None or values["whole"] > 0.9
+        return sum(value is not None for value in values["values"])
+
+    eventually(lambda: samples(hub.client) >= 2, 30)
+    hub.client.done("services/busy/stop")
+    taken = time.monotonic()  # noqa: TID251 - a span
+    eventually(lambda: time.monotonic() > taken + INTERVAL_S, 30)  # noqa: TID251
+    hub.client.done("services/busy/start")
+    found = history(hub.client, service="busy", since="10m", points=120)
+    assert found["availability"]["whole"] == pytest.approx(1, abs=0.02)
+    known = samples(hub.client)
+    hub.kill9()
+    again = make_hub(stack).start().wait_ready()
+    assert samples(again.client) >= known
+    again.stop()
