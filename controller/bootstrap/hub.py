@@ -127,6 +127,7 @@ class Hub:
         said = self.config.settings
         return Alerts(
             said.alerts,
+            self.config.channels,
             said.server.port,
             said.runs.time_zone,
             self._database,
@@ -215,6 +216,7 @@ class Hub:
             "store": "ok" if self._ready else "not open yet",
             "journal": self.flows.keeper.problem or "ok",
             "logs": self.logs.problem or "ok",
+            "alerts": self.alerts.desk.fault or "ok",
             "engine": "ok" if self.world.connected else "does not answer",
             "convergence": "ok" if self._loop and self._loop.converged else "not begun yet",
         }
