@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -21,12 +21,16 @@ from controller.tasks import Tasks
 
 
 class Alerts:
-    """Everything about alerts. `desk` answers questions, `run_ends` watches runs, `counter.noted`
-    is told every line of a log, `senses.incident` every change of an incident."""
+    """Everything about alerts. `addresses` are those of channels by name.
+
+    `desk` answers questions, `run_ends` watches runs, `counter.noted` is told every line of a log,
+    `senses.incident` every change of an incident.
+    """
 
     def __init__(
         self,
         said: AlertsSettings,
+        addresses: Mapping[str, str],
         port: int,
         zone: str,
         database: Database,
@@ -39,7 +43,6 @@ class Alerts:
         told: Callable[[Alert], None],
     ):
         rules = rules_of(said, port)
-        addresses = {name: secret.get_secret_value() for name, secret in said.channels.items()}
         self.counter = LogCounter(rules)
         self.senses = HubSenses(stack, healing, around, self.counter, pool, state_dir)
         self._sender = AppriseSender(addresses)

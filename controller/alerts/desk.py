@@ -93,6 +93,8 @@ class Desk:
         self._wake = asyncio.Event()
         self.problem: str | None = None
         """Why nothing of this can be stored, while that is so."""
+        self.fault: str | None = None
+        """What keeps turns from being made, while something does."""
 
     # The loop
 
@@ -119,7 +121,7 @@ class Desk:
     async def run(self) -> None:
         """Until cancelled: a root loop."""
         while True:
-            await self.turn_once()
+            await self._turn_or_say()
             try:
                 async with asyncio.timeout(_EVERY_S):
                     await self._wake.wait()
@@ -127,11 +129,21 @@ class Desk:
                 pass
             self._wake.clear()
 
+    async def _turn_or_say(self) -> None:
+        """A fault in here is told by /readyz, and keeps no service from being healed."""
+        try:
+            await self.turn_once()
+        except Exception as error:
+            if self.fault is None:
+                log.exception("alerts stand still")
+            self.fault = f"{type(error).__name__}: {error}"
+        else:
+            self.fault = None
+
     async def turn_once(self) -> None:
         async with self._lock:
             now = clock.now()
             ends = tuple(self._ends)
-            self._ends.clear()
             dead = outbox.dead(self._outbox)
             facts = self._senses.facts(now, dead, self.problem, ends)
             seen = look(facts, self._open.values(), self.rules)
@@ -144,6 +156,7 @@ class Desk:
                 now,
                 lambda: clock.new_id("alt"),
             )
+            self._ends.clear()
             self._open, self._pending = dict(turn.open), turn.pending
             self._silences = {s.id: s for s in self._silences.values() if s.until > now}
             if ends:

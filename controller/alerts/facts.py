@@ -83,8 +83,9 @@ class RunEnd:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One turn's. `ill` is why the hub does not trust its own probes; `problems` maps a store of
-    the hub's own to why it cannot be written; `dead` a channel to since when and why."""
+    """One turn's. `ill`: the hub does not trust its own probes; `storm_since` is since when over
+    half of the stack fails its probes at once, where that is so; `problems` maps a store of the
+    hub's own to why it cannot be written; `dead` a channel to since when and why."""
 
     now: datetime
     connected: bool = True
@@ -92,6 +93,7 @@ class Facts:
     known: bool = True
     paused: bool = False
     ill: bool = False
+    storm_since: datetime | None = None
     services: Mapping[str, ServiceFact] = field(default_factory=dict)
     disks: tuple[DiskFact, ...] = ()
     certificate_until: datetime | None = None

@@ -50,6 +50,7 @@ _DEFAULTS: dict[Rule, Terms] = {
     Rule.UNHEALTHY: Terms(Severity.CRITICAL, _MINUTE),
     Rule.FLAPPING: Terms(Severity.WARNING, 0.0, count=3, window_s=10 * _MINUTE),
     Rule.GAVE_UP: Terms(Severity.CRITICAL, 0.0),
+    Rule.STACK_FAILING: Terms(Severity.CRITICAL, _MINUTE),
     Rule.SLOW: Terms(Severity.WARNING, 2 * _MINUTE, 2 * _MINUTE, limit=500.0),
     Rule.ERROR_RATE: Terms(Severity.WARNING, 0.0, _MINUTE, count=100, window_s=5 * _MINUTE),
     Rule.LOG_PATTERN: Terms(Severity.WARNING, 0.0, _MINUTE, window_s=5 * _MINUTE),

@@ -64,6 +64,9 @@ class HealingPort(Protocol):
     def paused(self) -> Pause | None: ...
 
     @property
+    def storm_since(self) -> datetime | None: ...
+
+    @property
     def rehearsing(self) -> Mapping[str, str]: ...
 
     def open_incidents(self) -> Sequence[Incident]: ...
@@ -109,6 +112,7 @@ class HubSenses:
         self._pool = pool
         self._state_dir = state_dir
         self._incidents: dict[str, Incident] = {}
+        self._restarts: dict[str, tuple[datetime, ...]] = {}
         self._disks: tuple[DiskFact, ...] = ()
         self._certificate: datetime | None = None
 
@@ -116,13 +120,18 @@ class HubSenses:
         """Remember what happened before the hub was started."""
         try:
             for incident in await incidents.incidents(None, None, _INCIDENTS):
-                self._incidents[incident.id] = incident
+                self.incident(incident)
         except StoreError as error:
             log.error("restarts before the hub's start are not known: %s", error.detail)
 
     def incident(self, incident: Incident) -> None:
         """An incident changed."""
-        self._incidents[incident.id] = incident
+        newest = incident.detected_at
+        self._incidents = {
+            key: i for key, i in self._incidents.items() if newest - i.detected_at < _REMEMBERED
+        } | {incident.id: incident}
+        service = incident.service
+        self._restarts[service] = restarts_of(self._incidents.values(), service)
 
     def facts(
         self,
@@ -131,9 +140,6 @@ class HubSenses:
         store_problem: str | None,
         run_ends: tuple[RunEnd, ...],
     ) -> Facts:
-        self._incidents = {
-            key: i for key, i in self._incidents.items() if now - i.detected_at < _REMEMBERED
-        }
         view = self._stack.view()
         problems = {"store": store_problem, **self._around.problems()}
         facts = Facts(
@@ -143,6 +149,7 @@ class HubSenses:
             known=self._stack.known,
             paused=self._healing.paused is not None,
             ill=self._around.ill(),
+            storm_since=self._healing.storm_since,
             services=self._services(view),
             disks=self._disks,
             certificate_until=self._certificate,
@@ -178,7 +185,7 @@ class HubSenses:
             rehearsing=view.name in self._healing.rehearsing,
             incident=incident,
             p95_ms=p95(self._stack.last_probes(view.name)),
-            restarts=restarts_of(self._incidents.values(), view.name),
+            restarts=self._restarts.get(view.name, ()),
         )
 
     # What takes time

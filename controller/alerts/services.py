@@ -37,10 +37,12 @@ def services_seen(facts: Facts, rules: Rules) -> Seen:
     conditions: list[Condition] = []
     blind: list[str] = []
     ended: list[tuple[str, Text]] = []
+    stormy = _in_storm(facts, roots) if rules.of(Rule.STACK_FAILING).enabled else ()
+    conditions += _storm(facts, stormy, folded, rules)
     for name, fact in services.items():
         if down_on_purpose(fact):
             ended += [(key, text("alert.ended.stopped")) for key in _keys(name)]
-        elif name in quiet or roots.get(name, name) != name:
+        elif name in quiet or name in stormy or roots.get(name, name) != name:
             blind += _keys(name)
         elif name in roots:
             blind += [slow_key(name), logs_key(name)]
@@ -49,6 +51,40 @@ def services_seen(facts: Facts, rules: Rules) -> Seen:
             conditions += _well(fact, rules, facts)
             conditions += _said(_of(facts.counted, name), fact, rules)
     return Seen(tuple(conditions), tuple(blind), tuple(ended))
+
+
+def _in_storm(facts: Facts, roots: Mapping[str, str]) -> tuple[str, ...]:
+    """Services that are not ill by themselves: so many fail their probes at once that the cause is
+    the network, the machine or the hub."""
+    if facts.storm_since is None:
+        return ()
+    return tuple(
+        name for name, root in roots.items() if root == name and _probed(facts.services[name])
+    )
+
+
+def _storm(
+    facts: Facts, stormy: tuple[str, ...], folded: Mapping[str, list[str]], rules: Rules
+) -> Iterator[Condition]:
+    if facts.storm_since is None or not stormy:
+        return
+    names = (*stormy, *(other for name in stormy for other in folded.get(name, ())))
+    yield Condition(
+        "stack",
+        Rule.STACK_FAILING,
+        rules.of(Rule.STACK_FAILING).severity,
+        text("alert.stack_failing"),
+        facts.storm_since,
+        page="/dashboard/services",
+        folded=names,
+    )
+
+
+def _probed(fact: ServiceFact) -> bool:
+    """Whether its probes say that it is ill, and not that its process is gone."""
+    if fact.reason.key == _GIVEN_UP:
+        return False
+    return fact.incident.kind in _PROBED if fact.incident else fact.health is Health.UNHEALTHY
 
 
 def not_counted(services: Mapping[str, ServiceFact]) -> frozenset[str]:
@@ -71,8 +107,7 @@ def _ill(
 ) -> Iterator[Condition]:
     incident = fact.incident
     since = min(fact.since, incident.opened_at) if incident else fact.since
-    probed = incident.kind in _PROBED if incident else fact.health is Health.UNHEALTHY
-    found = [Rule.UNHEALTHY if probed else Rule.SERVICE_DOWN]
+    found = [Rule.UNHEALTHY if _probed(fact) else Rule.SERVICE_DOWN]
     if fact.reason.key == _GIVEN_UP:
         found = [Rule.GAVE_UP]
     for rule in found:

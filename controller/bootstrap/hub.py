@@ -145,6 +145,7 @@ class Hub:
         said = self.config.settings
         return Alerts(
             said.alerts,
+            self.config.channels,
             said.server.port,
             said.runs.time_zone,
             self._database,
@@ -240,6 +241,7 @@ class Hub:
             "journal": self.flows.keeper.problem or "ok",
             "logs": self.logs.problem or "ok",
             "metrics": self.metrics.problem or "ok",
+            "alerts": self.alerts.desk.fault or "ok",
             "engine": "ok" if self.world.connected else "does not answer",
             "convergence": "ok" if self._loop and self._loop.converged else "not begun yet",
         }

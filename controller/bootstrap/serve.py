@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
@@ -72,6 +73,9 @@ def serve(
         return
     for warning in config.stack.warnings:
         log.warning("%s", warning)
+    # Messages say where the dashboard really is.
+    served = config.settings.model_copy(update={"server": settings})
+    config = replace(config, settings=served)
     # Before anything of the state is touched: it may be another hub's that listens here.
     with _listener(settings) as listener:
         running = Hub(config, state_dir)

@@ -1,4 +1,4 @@
-"""Checks what config.yaml says of alerts against what there is: channels, services, addresses.
+"""Where messages go, and whether what config.yaml says of alerts can be.
 
 An address holds secrets, so no fault ever repeats one. Whether an address can be used is asked of
 Apprise itself, which is loaded only where there is one.
@@ -7,7 +7,8 @@ Apprise itself, which is loaded only where there is one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+import os
+from collections.abc import Callable, Collection
 
 from controller.config.node import Report
 from controller.config.settings_reader import SettingsFile
@@ -22,14 +23,31 @@ def quiet_apprise() -> None:
     own.addHandler(logging.NullHandler())
 
 
-def check_alerts(found: SettingsFile, services: Collection[str], report: Report) -> None:
-    """Adds a fault for everything that cannot be."""
-    said = found.settings.alerts
-    for name, secret in said.channels.items():
-        why = _fault(secret.get_secret_value())
+def channel_addresses(
+    found: SettingsFile, read: Callable[[str], str | None], base: str, report: Report
+) -> dict[str, str]:
+    """The address of each channel by its name; what is wrong with one is reported. `read` gives the
+    text of a file, None where there is none; `base` is the folder that names are relative to."""
+    addresses = {}
+    for name, channel in found.settings.alerts.channels.items():
+        mark = found.tree.where("alerts", "channels", name)
+        address = channel.address.get_secret_value() if channel.address else ""
+        if channel.file is not None:
+            path = os.path.normpath(os.path.join(base, os.path.expanduser(channel.file)))
+            text = read(path)
+            if text is None:
+                report.fault(mark, f"alerts.channels.{name}.file: {path} is not there")
+                continue
+            address = text.strip()
+        why = _fault(address)
         if why is not None:
-            mark = found.tree.where("alerts", "channels", name)
             report.fault(mark, f"alerts.channels.{name}: {why}")
+        addresses[name] = address
+    return addresses
+
+
+def check_alerts(found: SettingsFile, services: Collection[str], report: Report) -> None:
+    """Adds a fault for every channel and service that is named and not there."""
     _check_routes(found, services, report)
     _check_patterns(found, services, report)
 
@@ -75,7 +93,7 @@ def _check_patterns(found: SettingsFile, services: Collection[str], report: Repo
 def _fault(address: str) -> str | None:
     """Why nothing can be sent to an address, without repeating it; None where it can."""
     if not address.strip():
-        return "the address is empty; set the variable that it is taken from"
+        return "the address is empty; set the variable, or write the file, that it is taken from"
     scheme, separator, _ = address.partition("://")
     if not separator or not scheme.isalnum():
         return f"an address such as mailto://…, slack://… or json://… is asked for; {_EXAMPLES}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from controller import __version__
-from controller.config.channels import check_alerts
+from controller.config.channels import channel_addresses, check_alerts
 from controller.config.compose.pipeline import Compiled, Request, compile_stack
 from controller.config.compose.project import check_name
 from controller.config.compose.to_spec import to_stack
@@ -39,7 +39,8 @@ DEFAULT_PROJECT = "heal7"
 @dataclass(frozen=True, slots=True)
 class HubConfig:
     """Everything the hub was told. `workflows` are by name, in the order of config.yaml; `digest`
-    changes when a byte of any of `sources` does; `runs_database` is an address with its password.
+    changes when a byte of any of `sources` does; `runs_database` is an address with its password,
+    `channels` are those of messages, with their secrets.
     """
 
     settings: Settings
@@ -48,6 +49,7 @@ class HubConfig:
     sources: tuple[Path, ...]
     digest: str
     runs_database: str | None = field(default=None, repr=False)
+    channels: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def load(config_file: Path, env: Mapping[str, str]) -> HubConfig:
@@ -80,13 +82,17 @@ def load(config_file: Path, env: Mapping[str, str]) -> HubConfig:
     compiled.report.warnings[:0] = report.warnings
     treatments = _treatments(found, compiled)
     workflows = _workflows(found, compiled, treatments)
+    channels = channel_addresses(
+        found, lambda file: reader.read(file, missing_ok=True), base, compiled.report
+    )
     check_alerts(found, compiled.model["services"], compiled.report)
     if not compiled.model["services"]:
         compiled.report.fault(Mark(files[0]), "no service is declared, or none is enabled")
     compiled.report.check()
     stack = replace(to_stack(compiled, treatments, __version__), limits=_limits(found.settings))
     database = _runs_database(found, reader, base)
-    return HubConfig(found.settings, stack, workflows, reader.sources, reader.digest(), database)
+    sources, digest = reader.sources, reader.digest()
+    return HubConfig(found.settings, stack, workflows, sources, digest, database, channels)
 
 
 def _runs_database(found: SettingsFile, reader: FileReader, base: str) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from controller.config.managed import parse_days
 from controller.config.settings_base import Count, Pattern, Strict, not_boolean
@@ -124,6 +124,9 @@ class RulesSettings(Strict):
     service_down: RuleSettings = _rule("A service that should run is down. After 1m.")
     unhealthy: RuleSettings = _rule("A service runs and does not answer well. After 1m.")
     gave_up: RuleSettings = _rule("Healing has given up on a service.")
+    stack_failing: RuleSettings = _rule(
+        "Over half of the stack fails its probes at once, so the cause is elsewhere. After 1m."
+    )
     flapping: FlappingSettings = Field(
         default_factory=lambda: FlappingSettings(),
         description="A service that healing has to restart again and again.",
@@ -165,14 +168,40 @@ class RouteSettings(Strict):
     )
 
 
+class ChannelSettings(Strict):
+    """Where messages go."""
+
+    address: SecretStr | None = Field(None, description="The address; the short form is it alone.")
+    file: str | None = Field(
+        None,
+        description="A file that holds the address instead, since that has secrets in it; relative "
+        "to config.yaml.",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> ChannelSettings:
+        if (self.address is None) == (self.file is None):
+            raise ValueError("either the address is given, or a file that holds it")
+        return self
+
+
+def _address(value: Any) -> Any:
+    return {"address": value} if isinstance(value, str) else value
+
+
 class AlertsSettings(Strict):
     """Who is told of what goes wrong, and when."""
 
-    channels: Mapping[Name, SecretStr] = Field(
+    channels: Mapping[
+        Name,
+        Annotated[
+            ChannelSettings,
+            BeforeValidator(_address, json_schema_input_type=str | ChannelSettings),
+        ],
+    ] = Field(
         default_factory=dict,
         description="Addresses in the form of Apprise, by a name of your own, such as "
-        "slack://…, tgram://…, mailto://… or json://…; secrets in them come from the environment "
-        "as ${NAME}.",
+        "slack://…, tgram://…, mailto://… or json://…, or a file that holds one.",
     )
     routes: list[RouteSettings] = Field(
         default_factory=list,

@@ -34,6 +34,7 @@ class Rule(StrEnum):
     UNHEALTHY = "unhealthy"
     FLAPPING = "flapping"
     GAVE_UP = "gave_up"
+    STACK_FAILING = "stack_failing"
     SLOW = "slow"
     ERROR_RATE = "error_rate"
     LOG_PATTERN = "log_pattern"

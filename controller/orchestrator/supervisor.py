@@ -102,6 +102,11 @@ class Supervisor:
     def paused(self) -> Pause | None:
         return self._pause
 
+    @property
+    def storm_since(self) -> datetime | None:
+        """Since when over half of the stack has been failing its probes at once."""
+        return self._memory.storm_since
+
     async def pause(self, by: str) -> Pause:
         """Watch, don't touch, from now on. Raises StoreError."""
         if self._pause is None:

@@ -237,6 +237,22 @@ async def test_a_store_that_cannot_write_keeps_nobody_from_being_told(
     assert len(await office.desk.deliveries()) >= 2
 
 
+async def test_a_fault_of_its_own_is_told_and_stops_nothing_else(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("nosuch")
+
+    monkeypatch.setattr(office.senses, "facts", broken)
+    await office.desk._turn_or_say()
+    await office.desk._turn_or_say()
+    assert office.desk.fault == "KeyError: 'nosuch'"
+    assert [record.message for record in caplog.records] == ["alerts stand still"]
+    monkeypatch.undo()
+    await office.desk._turn_or_say()
+    assert office.desk.fault is None
+
+
 async def test_a_channel_that_hangs_keeps_no_other_waiting(
     tmp_path: Path, receiver: Receiver
 ) -> None:

@@ -41,6 +41,14 @@ def hang(watch: Watch) -> None:
     watch.change("other", health=Health.UNHEALTHY, reason=why, incident=hung)
 
 
+def storm(watch: Watch) -> None:
+    for name in ("root", "middle", "leaf", "other"):
+        why = text("health.failing", count=3, last=text("health.ok"))
+        hung = incident(name, Kind.HANG)
+        watch.change(name, health=Health.UNHEALTHY, reason=why, incident=hung)
+    watch.set(storm_since=watch.now)
+
+
 def root_gives_up(watch: Watch) -> None:
     watch.change("root", health=Health.FAILED, reason=GIVEN_UP, incident=None)
     blocked = text("incident.blocked", service="root")
@@ -78,6 +86,16 @@ FAULTS = [
         root_gives_up,
         all_up,
         ("middle", "leaf"),
+    ),
+    Fault(
+        "everything hangs at once",
+        Rule.STACK_FAILING,
+        Severity.CRITICAL,
+        None,
+        61,
+        storm,
+        lambda w: (w.set(storm_since=None), all_up(w))[0],
+        ("root", "other", "middle", "leaf"),
     ),
     Fault(
         "restarted again and again",

@@ -38,13 +38,25 @@ def test_a_channel_is_all_that_has_to_be_given(tmp_path: Path) -> None:
         tmp_path, "channels: {ops: 'json://u:${TOKEN}@127.0.0.1/x'}", {"TOKEN": "hunter2"}
     )
     said = found.settings.alerts
-    assert said.channels["ops"].get_secret_value() == "json://u:hunter2@127.0.0.1/x"
+    assert found.channels == {"ops": "json://u:hunter2@127.0.0.1/x"}
     assert "hunter2" not in repr(found)
     assert "hunter2" not in str(said.model_dump())
     rules = rules_of(said, 8015)
     assert rules.channels_for(Severity.INFO, "web") == ("ops",)
     assert rules.link == "http://localhost:8015"
     assert rules.of(Rule.SERVICE_DOWN).after_s == 60
+
+
+def test_an_address_is_read_from_a_file_that_nobody_prints(tmp_path: Path) -> None:
+    (tmp_path / "ops.address").write_text("json://u:hunter2@127.0.0.1/x\n")
+    found = loaded(tmp_path, "channels: {ops: {file: ops.address}}")
+    assert found.channels == {"ops": "json://u:hunter2@127.0.0.1/x"}
+    assert "hunter2" not in repr(found)
+    assert tmp_path / "ops.address" in found.sources
+    by_variable = loaded(
+        tmp_path, "renotify: 1h", {"HEAL7__ALERTS__CHANNELS__OPS": "json://u:hunter2@127.0.0.1/x"}
+    )
+    assert by_variable.channels == found.channels
 
 
 def test_every_rule_can_be_told_otherwise(tmp_path: Path) -> None:
@@ -83,6 +95,10 @@ SECRETS = [
     ("channels: {ops: 'hunter2'}", "an address such as mailto://"),
     ("channels: {ops: '${TOKEN}'}", "the address is empty"),
     ("channels: 'json://hunter2'", "alerts.channels: "),
+    ("channels: {ops: {address: 'json://hunter2', file: x}}", "either the address is given"),
+    ("channels: {ops: {}}", "either the address is given"),
+    ("channels: {ops: {file: nosuch}}", "nosuch is not there"),
+    ("channels: {ops: [json://hunter2]}", "alerts.channels.ops: "),
     ("channels: {'json://hunter2 x': 'json://x'}", "a name of at most 40 letters"),
 ]
 
