@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from controller.metrics.table import Table
+from controller.metrics.table import LATENCIES, Table
 from controller.model.metric import DUE_S, UP_S, Form, Metric, quantile
 
 STEPS_S = (
@@ -67,6 +67,19 @@ def window(since: float, until: float, points: int, finest: int) -> Window:
     step = next((s for s in STEPS_S if s >= wanted), math.ceil(wanted / 86_400) * 86_400)
     begin = math.floor(since / step) * step
     return Window(begin, step, max(1, math.ceil((until - begin) / step)))
+
+
+def columns_of(metrics: Iterable[Metric]) -> frozenset[str]:
+    """What of a table it takes to draw them."""
+    found: set[str] = set()
+    for metric in metrics:
+        if metric.form is Form.QUANTILE:
+            found.add(LATENCIES)
+        elif metric.form is Form.SHARE:
+            found |= {UP_S, DUE_S}
+        else:
+            found.add(metric.kept)
+    return frozenset(found)
 
 
 def lines(metrics: Iterable[Metric], tables: Sequence[Table], over: Window) -> list[Line]:

@@ -9,18 +9,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from controller import clock
-from controller.metrics.answer import Comparison, Line, Window, compared, line, lines, share, window
+from controller.metrics.answer import (
+    Comparison,
+    Line,
+    Window,
+    columns_of,
+    compared,
+    line,
+    lines,
+    share,
+    window,
+)
 from controller.metrics.recorder import DAY_S, HOUR_S, ROLLED_S, Keeping, Recorder
 from controller.metrics.table import Table, unpack
 from controller.metrics.trend import POINT_S, memory_sentence, trend
 from controller.model.metric import (
+    AVAILABILITY,
     DUE_S,
     MEMORY,
     METRICS,
@@ -137,12 +148,12 @@ class Library:
         over = window(since, until, points, finest)
 
         def look(shelf: MetricsFile) -> History:
-            tables = _tables(shelf, asked, over)
+            tables = _tables(shelf, asked, over, metrics)
             now = lines(metrics, tables, over)
             earlier: list[Line | None] = [None] * len(now)
             if compare_s is not None:
                 old = over.before(compare_s)
-                tables = _tables(shelf, asked, old)
+                tables = _tables(shelf, asked, old, metrics)
                 earlier = [*lines(metrics, tables, old)]
             return History(over, [compared(a, b) for a, b in zip(now, earlier, strict=True)])
 
@@ -177,10 +188,11 @@ class Library:
     def _summary(self, shelf: MetricsFile, asked: _Asked, now: float, length_s: int) -> Summary:
         over = window(now - length_s, now, _SPARK, self._finest)
         before = over.before(DAY_S)
-        metrics = METRICS[asked.subject.scope]
-        today = lines(metrics.values(), _tables(shelf, asked, over), over)
-        yesterday = lines(metrics.values(), _tables(shelf, asked, before), before)
-        found = dict(zip(metrics, map(compared, today, yesterday), strict=True))
+        metrics = METRICS[asked.subject.scope].values()
+        today = lines(metrics, _tables(shelf, asked, over, metrics), over)
+        yesterday = lines(metrics, _tables(shelf, asked, before, metrics), before)
+        pairs = zip(metrics, map(compared, today, yesterday), strict=True)
+        found = {metric.name: pair for metric, pair in pairs}
         last = asked.running.last() if asked.running else None
         if last is not None and last.at < now - (_FRESH + 1) * self.keeping.interval_s:
             last = None
@@ -226,10 +238,13 @@ class Library:
         return shelf
 
 
-def _tables(shelf: MetricsFile, asked: _Asked, over: Window) -> list[Table]:
-    """What holds the window, coarse where coarse is enough. What is in memory counts, so that an
-    hour that is being packed at this moment is not counted twice."""
+def _tables(
+    shelf: MetricsFile, asked: _Asked, over: Window, metrics: Iterable[Metric]
+) -> list[Table]:
+    """What holds these metrics over the window, coarse where coarse is enough. What is in memory
+    counts, so that an hour that is being packed at this moment is not counted twice."""
     tables = []
+    wanted = columns_of(metrics)
     ends = over.until
     if asked.running is not None and len(asked.running):
         begins = min(asked.running.times)
@@ -240,7 +255,7 @@ def _tables(shelf: MetricsFile, asked: _Asked, over: Window) -> list[Table]:
     tier = Tier.ROLLED if over.step >= ROLLED_S else Tier.RAW
     for block in shelf.blocks(tier, over.since, ends, [asked.number]):
         try:
-            table = unpack(block.body)
+            table = unpack(block.body, wanted)
         except ValueError as error:
             # A gap is what is left of it.
             log.error("%s %s: %s", asked.subject.scope, asked.subject.name, error)
@@ -256,7 +271,7 @@ def _tables(shelf: MetricsFile, asked: _Asked, over: Window) -> list[Table]:
 def _available(shelf: MetricsFile, asked: _Asked, now: float, length: int) -> Availability:
     over = Window(int(now) - length, length, 1)
     # Rolled buckets are enough: at most one of five minutes more or less.
-    tables = _tables(shelf, asked, over)
+    tables = _tables(shelf, asked, over, (AVAILABILITY,))
     up = sum(sum(s for at, s in t.tally(UP_S) if at >= over.since) for t in tables)
     due = sum(sum(s for at, s in t.tally(DUE_S) if at >= over.since) for t in tables)
     return Availability(share(up, due), due)
@@ -266,6 +281,6 @@ def _memory_trend(shelf: MetricsFile, asked: _Asked, now: float) -> Text | None:
     """Of the present life only: a restart takes away what had grown."""
     begin = max(now - _TREND_S, asked.told.since or 0.0)
     over = window(begin, now, max(1, int((now - begin) // POINT_S)), POINT_S)
-    found = line(MEMORY, _tables(shelf, asked, over), over)
+    found = line(MEMORY, _tables(shelf, asked, over, (MEMORY,)), over)
     # The first and the last point are only begun.
     return memory_sentence(trend(found.values[1:-1], over.step, asked.told.memory_limit))

@@ -19,7 +19,7 @@ import zstandard
 
 from controller.errors import StoreError
 from controller.metrics.table import Table, pack, unpack
-from controller.model.metric import Bucket, Scope, Spread, Subject, down_sampled, spread
+from controller.model.metric import Bucket, Spread, Subject, down_sampled, spread
 from controller.store.metrics_file import MetricsFile, PackedBlock, Tier
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,13 @@ class Recorder:
         self._numbers = numbers
         names = {number: subject for subject, number in numbers.items()}
         for at, body in rows:
-            for subject, bucket in read_row(at, body, names).items():
+            try:
+                found = read_row(at, body, names)
+            except ValueError as error:
+                # A gap is what is left of it; the hub must come up all the same.
+                log.error("%s", error)
+                continue
+            for subject, bucket in found.items():
                 self._table(subject, bucket.step).append(bucket)
         self._is_open = True
         self._sealed_to = 0
@@ -251,14 +257,15 @@ def row(samples: Mapping[Subject, Bucket], numbers: Mapping[Subject, int]) -> by
 
 
 def read_row(at: int, body: bytes, names: Mapping[int, Subject]) -> dict[Subject, Bucket]:
-    """What `row` wrote."""
+    """What `row` wrote. Raises ValueError where it is damaged."""
     found: dict[Subject, Bucket] = {}
-    for number, step, gauges, counts, latencies in orjson.loads(
-        _decompress(body, max_output_size=_LARGEST)
-    ):
-        spreads: dict[str, Spread] = {name: spread(value) for name, value in gauges.items()}
-        tallies = {int(name): float(tally) for name, tally in latencies.items()}
-        found[names.get(number, Subject(Scope.HUB, "?"))] = Bucket(
-            at, step, spreads, counts, tallies
-        )
+    try:
+        for number, step, gauges, counts, latencies in orjson.loads(
+            _decompress(body, max_output_size=_LARGEST)
+        ):
+            spreads: dict[str, Spread] = {name: spread(value) for name, value in gauges.items()}
+            tallies = {int(name): float(tally) for name, tally in latencies.items()}
+            found[names[number]] = Bucket(at, step, spreads, counts, tallies)
+    except (zstandard.ZstdError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"what was measured at {at} is damaged: {error}") from error
     return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import orjson
@@ -22,6 +22,8 @@ _ABSENT = math.nan
 _compress = zstandard.ZstdCompressor(level=6).compress
 _decompress = zstandard.ZstdDecompressor().decompress
 _LARGEST = 16 << 20
+LATENCIES = "latencies"
+"""The name by which `unpack` is asked for how long things took."""
 _SWAPPED = sys.byteorder == "big"
 
 
@@ -183,17 +185,19 @@ def pack(table: Table) -> bytes:
     return _compress(b"".join(parts))
 
 
-def unpack(body: bytes) -> Table:
-    """What `pack` packed. Raises ValueError where it is damaged."""
+def unpack(body: bytes, wanted: Collection[str] | None = None) -> Table:
+    """What `pack` packed, or of it only these columns. Raises ValueError where it is damaged."""
     try:
         head, _, rest = _decompress(body, max_output_size=_LARGEST).partition(b"\n")
         facts = orjson.loads(head)
-        return _unpacked(facts, memoryview(rest))
+        return _unpacked(facts, memoryview(rest), wanted)
     except (zstandard.ZstdError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"a block of measurements is damaged: {error}") from error
 
 
-def _unpacked(facts: Mapping[str, object], rest: memoryview) -> Table:
+def _unpacked(
+    facts: Mapping[str, object], rest: memoryview, wanted: Collection[str] | None
+) -> Table:
     n, found = int(str(facts["n"])), int(str(facts["classes"]))
     rolled = bool(facts["rolled"])
     table = Table(int(str(facts["step"])), rolled)
@@ -211,11 +215,20 @@ def _unpacked(facts: Mapping[str, object], rest: memoryview) -> Table:
     first = int(str(facts["first"]))
     table.times = array("I", (int(offset) + first for offset in column("i", n)))
     for name in _names(facts["gauges"]):
+        if wanted is not None and name not in wanted:
+            place += n * array("f").itemsize * (4 if rolled else 1)
+            continue
         mean = column("f", n)
         others = (column("f", n if rolled else 0) for _ in range(3))
         table.gauges[name] = Gauge(mean, *others)
     for name in _names(facts["counts"]):
+        if wanted is not None and name not in wanted:
+            place += n * array("f").itemsize
+            continue
         table.counts[name] = column("f", n)
+    if wanted is not None and LATENCIES not in wanted:
+        table.sizes = array("B", bytes(n))
+        return table
     table.sizes = array("B", bytes(rest[place : place + n]))
     table.classes = array("B", bytes(rest[place + n : place + n + found]))
     place += n + found

@@ -193,6 +193,19 @@ async def test_a_damaged_block_is_a_gap(tmp_path: Path) -> None:
         assert shelf.recorder.problem is None
 
 
+async def test_a_damaged_row_is_a_gap(tmp_path: Path) -> None:
+    async with opened(tmp_path) as shelf:
+        for n in range(3):
+            await shelf.record(NOW + n * 10, {WEB: sample(NOW + n * 10, n)})
+    connection = sqlite3.connect(tmp_path / "metrics.sqlite3")
+    connection.execute("UPDATE recent SET body = x'0102' WHERE at = ?", (NOW + 10,))
+    connection.commit()
+    connection.close()
+    async with opened(tmp_path) as again:
+        assert again.recorder.problem is None
+        assert await values(again, NOW, NOW + 30) == [0, 2]
+
+
 async def test_a_summary_says_what_is_now_and_what_was(tmp_path: Path) -> None:
     late = int(clock.epoch()) // 10 * 10 - 10
     flow = Subject(Scope.WORKFLOW, "flow")

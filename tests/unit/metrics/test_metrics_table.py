@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.metrics.table import Table, pack, unpack
+from controller.metrics.table import LATENCIES, Table, pack, unpack
 from controller.model.metric import Bucket, Spread, down_sampled
 from tests.unit.metrics.metrics_builders import near, sample, table
 
@@ -56,6 +56,19 @@ def test_columns_and_buckets_say_the_same() -> None:
     assert sum(tally for _, _, tally in found.latencies()) == 16
     assert found.last() == list(found.buckets())[-1] == buckets[-1]
     assert list(found.buckets(30, 50)) == buckets[2:4]
+
+
+def test_only_what_is_wanted_is_unpacked() -> None:
+    buckets = [sample(n * 10, n, took_ms=[n]) for n in range(1, 9)]
+    body = pack(table(*buckets))
+    some = unpack(body, {"memory_bytes", "due_s"})
+    assert (list(some.gauges), list(some.counts)) == (["memory_bytes"], ["due_s"])
+    assert list(some.spreads("memory_bytes")) == list(table(*buckets).spreads("memory_bytes"))
+    assert list(some.latencies()) == []
+    assert [one.at for one in some.buckets()] == [one.at for one in buckets]
+    timed = unpack(body, {LATENCIES})
+    assert list(timed.latencies()) == list(table(*buckets).latencies())
+    assert timed.gauges == {}
 
 
 def test_a_copy_does_not_change_with_the_original() -> None:
