@@ -37,8 +37,6 @@ async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hub]:
         patch.setenv("DOCKER_HOST", f"unix://{folder}/nobody.sock")
         patch.setattr(signal, "raise_signal", lambda number: None)
         patch.setattr(Sampler, "run", never)
-        # Or the newest sample would be too old to be told as of now, after other tests before.
-        patch.setattr(clock, "epoch", lambda: END + 5.0)
         yield Hub(CONFIG, folder / "state")
 
 
