@@ -19,6 +19,7 @@ from controller.model.view import Health
 
 _GIVEN_UP = "incident.given_up"
 _PROBED = (Kind.HANG, Kind.UNHEALTHY)
+_UNDECIDED = (Health.STARTING, Health.UNKNOWN)
 _SHOWN = 300
 
 
@@ -47,6 +48,9 @@ def services_seen(facts: Facts, rules: Rules) -> Seen:
         elif name in roots:
             blind += [slow_key(name), logs_key(name)]
             conditions += _ill(fact, tuple(folded.get(name, ())), rules, facts)
+        elif fact.health in _UNDECIDED:
+            # It may yet fail: what only starts is neither ill nor well again.
+            blind += _keys(name)
         else:
             conditions += _well(fact, rules, facts)
             conditions += _said(_of(facts.counted, name), fact, rules)

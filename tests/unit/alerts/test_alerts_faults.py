@@ -354,6 +354,18 @@ def test_a_service_that_a_person_stops_at_last_resolves_its_alert() -> None:
     assert watch.said[-1] == ("resolved", "service_down", "root")
 
 
+def test_a_start_that_takes_long_and_fails_is_no_recovery() -> None:
+    """A hub that comes back starts again what needs the service that was given up."""
+    watch = Watch()
+    root_gives_up(watch)
+    watch.wait(5)
+    watch.change("root", health=Health.STARTING, reason=text("phase.waiting"))
+    watch.wait(300)
+    watch.change("root", health=Health.FAILED, reason=GIVEN_UP)
+    watch.wait(100)
+    assert watch.said == [("opened", "gave_up", "root")]
+
+
 def test_while_the_engine_is_away_alerts_stay_and_none_is_invented() -> None:
     watch = Watch()
     watch.down("root")
