@@ -98,6 +98,7 @@ def test_a_dependency_that_healing_gives_up_on(
     both = [{"news": "resolved", "state": "sent"}, *noted]
     eventually(lambda: deliveries(hub, where) == both, 10, "that its end arrived is noted")
     assert len(alerts(hub)) == 1
+    assert f'id="{alert["id"]}"' in hub.client.get("/dashboard/alerts").text
     assert "hunter2secret" not in hub.client.get("/alerts/channels").text + hub.log.read_text()
 
 
