@@ -50,10 +50,9 @@ def home(
         },
         alerts={
             "channels": {"ops": receiver.address},
-            # Whatever a person does takes longer than that.
             "rules": {
-                "service_down": {"after": "30s", "quiet": "1s"},
-                "unhealthy": {"after": "200ms", "quiet": "1s"},
+                "service_down": {"quiet": "1s"},
+                "unhealthy": {"quiet": "1s"},
                 "gave_up": {"quiet": "1s"},
             },
         },
