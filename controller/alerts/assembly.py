@@ -45,14 +45,13 @@ class Alerts:
         rules = rules_of(said, port)
         self.counter = LogCounter(rules)
         self.senses = HubSenses(stack, healing, around, self.counter, pool, state_dir)
-        self._sender = AppriseSender(addresses)
         self._tasks = tasks
         local = ZoneInfo(zone)
         self.desk = Desk(
             rules,
             AlertStore(database, said.keep),
             self.senses,
-            self._sender,
+            AppriseSender(addresses),
             tasks,
             lambda at: at.astimezone(local).strftime("%Y-%m-%d %H:%M:%S %Z"),
             told,
@@ -67,7 +66,3 @@ class Alerts:
         self._tasks.guard("watch disks", self.senses.run())
         self._tasks.guard("tell of alerts", self.desk.run())
         self._tasks.spawn("runs that ended before", self.run_ends.catch_up(runs, seen))
-
-    def close(self) -> None:
-        """After the tasks have ended."""
-        self._sender.close()

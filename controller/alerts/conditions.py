@@ -4,7 +4,6 @@ pure."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from controller.alerts.condition import Condition, Seen
 from controller.alerts.facts import DiskFact, Facts
@@ -32,7 +31,15 @@ def look(facts: Facts, alerts: Iterable[Alert], rules: Rules) -> Seen:
     # Nobody may have looked at a disk yet, or it may be out of sight: then it is not well either.
     looked = {f"disk:{disk.what}" for disk in facts.disks}
     unseen = tuple(a.key for a in alerts if a.key.startswith("disk:") and a.key not in looked)
-    return replace(seen, conditions=(*seen.conditions, *more), blind=(*seen.blind, *unseen))
+    gone = text("alert.ended.undeclared")
+    undeclared = tuple(
+        (a.key, gone) for a in alerts if a.service is not None and a.service not in facts.declared
+    )
+    return Seen(
+        conditions=(*seen.conditions, *more),
+        blind=(*seen.blind, *unseen),
+        ended=(*seen.ended, *undeclared),
+    )
 
 
 def _engine(facts: Facts, rules: Rules) -> Iterator[Condition]:

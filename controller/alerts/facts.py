@@ -83,9 +83,12 @@ class RunEnd:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One turn's. `ill`: the hub does not trust its own probes; `storm_since` is since when over
-    half of the stack fails its probes at once, where that is so; `problems` maps a store of the
-    hub's own to why it cannot be written; `dead` a channel to since when and why."""
+    """One turn's. `services` are the managed ones, `declared` all of them.
+
+    `ill`: the hub does not trust its own probes; `storm_since` is since when over half of the stack
+    fails its probes at once, where that is so; `problems` maps a store of the hub's own to why it
+    cannot be written; `dead` a channel to since when and why.
+    """
 
     now: datetime
     connected: bool = True
@@ -95,6 +98,7 @@ class Facts:
     ill: bool = False
     storm_since: datetime | None = None
     services: Mapping[str, ServiceFact] = field(default_factory=dict)
+    declared: frozenset[str] = frozenset()
     disks: tuple[DiskFact, ...] = ()
     certificate_until: datetime | None = None
     problems: Mapping[str, str] = field(default_factory=dict)

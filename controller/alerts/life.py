@@ -119,7 +119,7 @@ def _step(
     gone = before.gone_since if before.gone_since and before.gone_since <= now else now
     if (now - gone).total_seconds() < rules.of(before.rule).quiet_s:
         return replace(before, gone_since=gone)
-    why = _why(before, seen)
+    why = _why(before, seen, rules)
     return replace(before, gone_since=gone, resolved_at=now, resolved_why=why)
 
 
@@ -170,7 +170,9 @@ def _worse(before: Alert, after: Alert) -> bool:
     return rank_of(after.rule) > rank_of(before.rule) and after.rule is Rule.GAVE_UP
 
 
-def _why(alert: Alert, seen: Seen) -> Text:
+def _why(alert: Alert, seen: Seen, rules: Rules) -> Text:
+    if not rules.of(alert.rule).enabled:
+        return text("alert.ended.disabled")
     given = next((why for key, why in seen.ended if alert.key.startswith(key)), None)
     return given or text(f"alert.ended.{alert.rule}")
 

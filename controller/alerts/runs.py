@@ -45,7 +45,11 @@ def run_conditions(
         # Undone at last: that it failed was told before.
         if not end.good and not (resumed and not end.undo_failed):
             held = _with(held, end, rules)
-    return tuple(_condition(key, one, rules) for key, one in held.items() if one.runs)
+    return tuple(
+        _condition(key, one, rules)
+        for key, one in held.items()
+        if one.runs and rules.of(one.rule).enabled
+    )
 
 
 def _undone(held: Mapping[str, _Open]) -> Iterable[_Open]:

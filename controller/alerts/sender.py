@@ -1,4 +1,4 @@
-"""Sends one message over one channel, through Apprise, in a thread of that channel's own.
+"""Sends one message over one channel, through Apprise, in a thread of its own.
 
 A channel that hangs must keep neither the hub nor another channel waiting. What Apprise says of a
 failure is kept for people, without the address, which holds secrets.
@@ -10,9 +10,8 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Protocol
 from urllib.parse import unquote
 
@@ -33,8 +32,6 @@ class Sender(Protocol):
     async def send(self, channel: str, severity: Severity, title: str, body: str) -> str | None:
         """None where it arrived, else why it did not."""
 
-    def close(self) -> None: ...
-
 
 class AppriseSender:
     """`addresses` by the channel's name."""
@@ -42,9 +39,6 @@ class AppriseSender:
     def __init__(self, addresses: Mapping[str, str], timeout_s: float = _TIMEOUT_S):
         self._addresses = addresses
         self._timeout_s = timeout_s
-        self._threads = {
-            name: ThreadPoolExecutor(1, thread_name_prefix=f"alerts-{name}") for name in addresses
-        }
         self._stuck: dict[str, asyncio.Future[str | None]] = {}
 
     async def send(self, channel: str, severity: Severity, title: str, body: str) -> str | None:
@@ -53,19 +47,32 @@ class AppriseSender:
         before = self._stuck.get(channel)
         if before is not None and not before.done():
             return f"the message before it has been under way for over {self._timeout_s:.0f} s"
-        loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(
-            self._threads[channel], _notify, self._addresses[channel], severity, title, body
-        )
+        address = self._addresses[channel]
+        work = _aside(f"alerts to {channel}", lambda: _notify(address, severity, title, body))
         done, _ = await asyncio.wait({work}, timeout=self._timeout_s)
         if not done:
             self._stuck[channel] = work
             return f"no answer within {self._timeout_s:.0f} s"
         return work.result()
 
-    def close(self) -> None:
-        for thread in self._threads.values():
-            thread.shutdown(wait=False, cancel_futures=True)
+
+def _aside(name: str, work: Callable[[], str | None]) -> asyncio.Future[str | None]:
+    """What `work` says, from a thread that keeps no hub from ending, as those of a pool would."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[str | None] = loop.create_future()
+
+    def tell(said: str | None) -> None:
+        if not future.done():
+            future.set_result(said)
+
+    def run() -> None:
+        said = work()
+        # The hub may have ended meanwhile.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(tell, said)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return future
 
 
 def _notify(address: str, severity: Severity, title: str, body: str) -> str | None:

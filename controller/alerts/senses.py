@@ -151,6 +151,7 @@ class HubSenses:
             ill=self._around.ill(),
             storm_since=self._healing.storm_since,
             services=self._services(view),
+            declared=frozenset(self._stack.stack.services),
             disks=self._disks,
             certificate_until=self._certificate,
             problems={name: why for name, why in problems.items() if why is not None},

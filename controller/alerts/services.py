@@ -6,11 +6,11 @@ or its open incident says so. What a person did on purpose is not ill.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from controller.alerts.blame import down_on_purpose, excused, ill, root_of
 from controller.alerts.condition import Condition, Seen, logs_key, slow_key, trouble_key
-from controller.alerts.facts import Counted, Facts, ServiceFact
+from controller.alerts.facts import Facts, ServiceFact
 from controller.alerts.rules import Rules, named
 from controller.model.alert import Rule
 from controller.model.incident import Kind
@@ -19,14 +19,16 @@ from controller.model.view import Health
 
 _GIVEN_UP = "incident.given_up"
 _PROBED = (Kind.HANG, Kind.UNHEALTHY)
+_UNDECIDED = (Health.STARTING, Health.UNKNOWN)
 _SHOWN = 300
+_STACK = "stack"
 
 
 def services_seen(facts: Facts, rules: Rules) -> Seen:
     """Conditions of all services, and of which nothing can be said now."""
     if not facts.connected or not facts.known or facts.paused or facts.ill:
         # Nobody knows, or nobody is to be told; and the pages say which.
-        return Seen(blind=("service:", "slow:", *(("logs:",) if facts.paused else ())))
+        return Seen(blind=("service:", "slow:", "logs:", _STACK))
     services = facts.services
     roots = {name: root_of(services, name) for name, fact in services.items() if ill(fact)}
     quiet = {name for name, fact in services.items() if excused(fact)}
@@ -47,9 +49,14 @@ def services_seen(facts: Facts, rules: Rules) -> Seen:
         elif name in roots:
             blind += [slow_key(name), logs_key(name)]
             conditions += _ill(fact, tuple(folded.get(name, ())), rules, facts)
+        elif fact.health in _UNDECIDED:
+            # It may yet fail: what only starts is neither ill nor well again.
+            blind += _keys(name)
         else:
             conditions += _well(fact, rules, facts)
-            conditions += _said(_of(facts.counted, name), fact, rules)
+            conditions += _said(facts, name, rules)
+    for name in {each.service for each in facts.counted} - services.keys():
+        conditions += _said(facts, name, rules)
     return Seen(tuple(conditions), tuple(blind), tuple(ended))
 
 
@@ -70,7 +77,7 @@ def _storm(
         return
     names = (*stormy, *(other for name in stormy for other in folded.get(name, ())))
     yield Condition(
-        "stack",
+        _STACK,
         Rule.STACK_FAILING,
         rules.of(Rule.STACK_FAILING).severity,
         text("alert.stack_failing"),
@@ -96,10 +103,6 @@ def not_counted(services: Mapping[str, ServiceFact]) -> frozenset[str]:
 
 def _keys(service: str) -> list[str]:
     return [trouble_key(service), slow_key(service), logs_key(service)]
-
-
-def _of(counted: Iterable[Counted], service: str) -> Iterator[Counted]:
-    return (each for each in counted if each.service == service)
 
 
 def _ill(
@@ -164,8 +167,10 @@ def _flaps(
     )
 
 
-def _said(counted: Iterable[Counted], fact: ServiceFact, rules: Rules) -> Iterator[Condition]:
-    for each in counted:
+def _said(facts: Facts, service: str, rules: Rules) -> Iterator[Condition]:
+    for each in facts.counted:
+        if each.service != service:
+            continue
         pattern = named(rules.patterns, each.pattern) if each.pattern else None
         rule = Rule.LOG_PATTERN if each.pattern else Rule.ERROR_RATE
         terms = rules.of(rule)
@@ -173,20 +178,20 @@ def _said(counted: Iterable[Counted], fact: ServiceFact, rules: Rules) -> Iterat
         window_s = pattern.window_s if pattern else terms.window_s
         if not terms.enabled or each.count < needed:
             continue
-        facts: Mapping[str, str | int | float] = {
+        told: Mapping[str, str | int | float] = {
             "count": each.count,
             "minutes": _minutes(window_s),
             "name": each.pattern,
             "last": each.last[:_SHOWN],
         }
         yield Condition(
-            logs_key(fact.name, each.pattern),
+            logs_key(service, each.pattern),
             rule,
             pattern.severity if pattern else terms.severity,
-            Text(f"alert.{rule}", facts),
+            Text(f"alert.{rule}", told),
             each.first_at,
-            fact.name,
-            f"/dashboard/logs?service={fact.name}" + ("" if pattern else "&level=error"),
+            service,
+            f"/dashboard/logs?service={service}" + ("" if pattern else "&level=error"),
             count=each.count,
         )
 

@@ -26,7 +26,9 @@ class AlertShape(BaseModel):
     acked_by: str | None
     resolved_at: str | None
     resolved_why: str | None
-    told_at: str | None = Field(description="When somebody was told last.")
+    told_at: str | None = Field(
+        description="When the last message about it was made; its deliveries say what arrived."
+    )
     incident: str | None
     folded: list[str] = Field(description="Services that are ill because of it.")
     runs: list[str] = Field(description="Runs that ended badly, as far as they are listed.")

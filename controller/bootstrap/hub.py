@@ -192,7 +192,6 @@ class Hub:
         await self._tasks.close()
         await self.flows.close()
         await self.logs.close()
-        self.alerts.close()
         await self.metrics.close()
         await self.world.close()
         await self._database.close()

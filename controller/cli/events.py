@@ -126,6 +126,9 @@ def _story(kind: str, facts: dict[str, Any]) -> str:
     if kind == "incident":
         state = facts.get("outcome") or facts.get("state", "")
         return f"{facts.get('kind', '')} {state}: {facts.get('cause', '')} ({facts.get('id')})"
+    if kind == "alert":
+        said = f"{facts.get('severity', '')} {facts.get('state', '')}: {facts.get('title', '')}"
+        return f"{said} ({facts.get('id')})"
     if kind == "rehearsal":
         said = f"{facts.get('fault', '')} {facts.get('stage', '')}: {facts.get('verdict', '')}"
         return f"{said} ({facts.get('id')})"

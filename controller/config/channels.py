@@ -20,7 +20,8 @@ def quiet_apprise() -> None:
     """It logs whole addresses, secrets included, of those that it cannot read."""
     own = logging.getLogger("apprise")
     own.propagate = False
-    own.addHandler(logging.NullHandler())
+    if not any(isinstance(handler, logging.NullHandler) for handler in own.handlers):
+        own.addHandler(logging.NullHandler())
 
 
 def channel_addresses(

@@ -59,7 +59,7 @@ class Alert:
 
     `folded` are services that are ill because of it; `runs` those that ended badly and that nobody
     has seen to; `page` where a person finds more. `gone_since` is since when it seems over,
-    `told_at` when somebody was told last, `told_as` in which rule and severity.
+    `told_at` when the last message about it was made, `told_as` of which rule and severity.
     """
 
     id: str

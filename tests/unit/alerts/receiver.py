@@ -130,5 +130,4 @@ async def opened(
         yield office
     finally:
         await tasks.close()
-        sender.close()
         await database.close()

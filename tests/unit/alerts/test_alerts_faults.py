@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from controller.alerts.facts import DiskFact
-from controller.alerts.rules import LogPattern, Rules
+from controller.alerts.rules import LogPattern, Rules, with_terms
 from controller.model.alert import Rule, Severity
 from controller.model.incident import Kind
 from controller.model.text import text
@@ -352,6 +352,41 @@ def test_a_service_that_a_person_stops_at_last_resolves_its_alert() -> None:
     watch.wait(40)
     assert watch.over[0].resolved_why == text("alert.ended.stopped")
     assert watch.said[-1] == ("resolved", "service_down", "root")
+
+
+def test_a_start_that_takes_long_and_fails_is_no_recovery() -> None:
+    """A hub that comes back starts again what needs the service that was given up."""
+    watch = Watch()
+    root_gives_up(watch)
+    watch.wait(5)
+    watch.change("root", health=Health.STARTING, reason=text("phase.waiting"))
+    watch.wait(300)
+    watch.change("root", health=Health.FAILED, reason=GIVEN_UP)
+    watch.wait(100)
+    assert watch.said == [("opened", "gave_up", "root")]
+
+
+def test_what_leaves_the_stack_or_is_switched_off_does_not_count_as_well() -> None:
+    watch = Watch()
+    watch.down("root")
+    watch.ends(run_end("run_1"))
+    watch.wait(70)
+    left = {name: fact for name, fact in watch.facts.services.items() if name == "other"}
+    watch.set(services=left, declared=frozenset(left))
+    off = with_terms({Rule.RUN_FAILED: {"enabled": False}})
+    watch.rules = replace(watch.rules, terms=off)
+    watch.wait(40)
+    assert {alert.rule: alert.resolved_why for alert in watch.over} == {
+        Rule.SERVICE_DOWN: text("alert.ended.undeclared"),
+        Rule.RUN_FAILED: text("alert.ended.disabled"),
+    }
+
+
+def test_lines_of_a_service_that_is_only_needed_count_too() -> None:
+    watch = Watch(RULES)
+    watch.count_lines("unmanaged", 1, "panic")
+    watch.wait(2)
+    assert watch.said == [("opened", "log_pattern", "unmanaged")]
 
 
 def test_while_the_engine_is_away_alerts_stay_and_none_is_invented() -> None:

@@ -55,6 +55,7 @@ class Watch:
                 "leaf": well("leaf", "middle"),
                 "other": well("other"),
             },
+            declared=frozenset({"root", "middle", "leaf", "other", "unmanaged"}),
         )
     )
     open: dict[str, Alert] = field(default_factory=dict)

@@ -62,6 +62,13 @@ def test_one_alert_with_everybody_who_was_told(fake_hub: FakeHub, heal7: Heal7) 
     assert "\x1b" not in said.stdout
 
 
+def test_events_tell_of_alerts(fake_hub: FakeHub, heal7: Heal7) -> None:
+    told = f"id: 1\nevent: alert\ndata: {json.dumps(alert())}\n\n".encode()
+    fake_hub.on("GET /events", Answer(stream=told, content_type="text/event-stream"))
+    said = heal7("events", "-n", "1")
+    assert "critical firing: saju-service: healing has given up (alt_1)" in said.stdout
+
+
 def test_acknowledging_several(fake_hub: FakeHub, heal7: Heal7) -> None:
     fake_hub.on("POST /alerts/alt_1/ack", alert(1, state="acknowledged"))
     fake_hub.problem("POST /alerts/alt_2/ack", 404, title="Not found", detail="no alert 'alt_2'")

@@ -109,14 +109,14 @@ def test_json_lines(fake_hub: FakeHub, heal7_process: Heal7) -> None:
 
 def test_lines_for_people(fake_hub: FakeHub, heal7: Heal7) -> None:
     engine = b'id: 9\nevent: engine\ndata: {"connected":false,"since":"2026-01-02T03:04:05Z"}\n\n'
-    other = b'id: 10\nevent: alert\ndata: {"id":"x","level":3,"tags":["a"]}\n\n'
+    other = b'id: 10\nevent: other\ndata: {"id":"x","level":3,"tags":["a"]}\n\n'
     fake_hub.on("GET /events", sse(FIRST, FIRST, SECOND, engine, other, *HEALING))
     done = heal7("events", "-n", "9")
     assert [line[10:] for line in done.stdout.splitlines()] == [
         f"{'service    a':35}  healthy: It answers.",
         f"{'operation  o1':35}  start running: a",
         f"{'engine':35}  cannot be reached",
-        "alert      x".ljust(35) + '  level=3 tags=["a"]',
+        "other      x".ljust(35) + '  level=3 tags=["a"]',
         f"{'incident   a':35}  crash open: It died. (inc_1)",
         f"{'incident   a':35}  crash recovered: It died. (inc_1)",
         f"{'rehearsal  a':35}  hang healing: It is frozen. (reh_1)",
