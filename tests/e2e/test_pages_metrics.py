@@ -22,7 +22,9 @@ SERVICES = list(PORTS)
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage() -> AsyncIterator[Stage]:
     async with staged() as opened:
-        await opened.hub.metrics.fill(31, every_s=120)
+        now = clock.epoch()
+        await opened.hub.metrics.fill(7, every_s=120, now=now - 86_400)
+        await opened.hub.metrics.fill(7, every_s=120, now=now)
         yield opened
 
 

@@ -134,6 +134,14 @@ def test_charts_say_what_they_draw_and_other_pages_can_show_them(language: str) 
     assert t("metrics.unread") in template.render(t=t, measured=facts | {"section": None})
 
 
+def test_what_is_drawn_elsewhere_claims_nothing() -> None:
+    for scope in Scope:
+        section = charts(Subject(scope, "x"), metrics.blank(scope), "/metrics/history?", "en")
+        assert not section.drawn
+        assert section.charts
+        assert all(curve.facts == "–" for chart in section.charts for curve in chart.curves)
+
+
 def test_of_nothing_it_is_said_that_nothing_was_seen() -> None:
     empty = [Comparison(Line(m, [None] * 4)) for m in metrics.drawn(Scope.HUB)]
     section = charts(known.HUB, History(OVER, empty), "/metrics/history?", "en")
