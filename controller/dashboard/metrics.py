@@ -352,7 +352,7 @@ def _curve(one: Comparison, top: float, language: str) -> Curve:
     if peak is not None and metric.form is Form.GAUGE:
         value = text_of(metric, peak, language)
         facts.append(word("ui.metrics.peak", language, value=value))
-    if before is not None and before.whole is not None:
+    if before is not None and one.fair:
         value = text_of(metric, before.whole, language)
         facts.append(word("ui.metrics.yesterday", language, value=value))
     return Curve(

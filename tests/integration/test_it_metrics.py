@@ -118,9 +118,16 @@ def test_the_charts_show_what_it_does(hub: HubProcess) -> None:
         return found if len(cpu) >= 2 else None
 
     found = eventually(whole, 30)
-    assert 35 <= found["cpu_percent"]["whole"] <= 80
-    assert 20_000 <= found["network_tx_bytes_per_s"]["whole"] <= 150_000
-    assert 0.3e6 <= found["disk_write_bytes_per_s"]["whole"] <= 3e6
+    # A busy machine lets it do less than it would: what it did in all says how much.
+    counted = counters(hub.client, "busy")
+    alive_s = hub.client.services()["busy"]["uptime_s"]
+    for metric, name, unit in (
+        ("cpu_percent", "cpu_seconds_total", 100),
+        ("network_tx_bytes_per_s", "network_transmit_bytes_total", 1),
+        ("disk_write_bytes_per_s", "disk_written_bytes_total", 1),
+    ):
+        expected = counted[name] / alive_s * unit
+        assert found[metric]["whole"] == pytest.approx(expected, rel=0.6), metric
     assert found["response_p95_ms"]["whole"] > 0
     assert found["memory_bytes"]["whole"] > 1 << 20
     own = history(hub.client, since="5m")

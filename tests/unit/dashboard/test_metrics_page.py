@@ -28,7 +28,7 @@ TEMPLATES = Path(metrics.__file__).parent / "templates"
 
 def compared(metric: Metric, change: float | None = None) -> Comparison:
     before = Line(metric, [1.0, 1.0, 1.0, 1.0], whole=1.0)
-    return Comparison(Line(metric, [1.0, None, 3.0, 2.0], (), (3.0,), 2.0), before, change)
+    return Comparison(Line(metric, [1.0, None, 3.0, 2.0], (), (3.0,), 2.0), before, change, True)
 
 
 def history() -> History:
