@@ -30,7 +30,8 @@ class Series(BaseModel):
     )
     earlier: Earlier | None
     change: float | None = Field(
-        description="Relative change of `whole` against the earlier window; 0.1 is 10 % more."
+        description="Relative change of `whole` against the earlier window; 0.1 is 10 % more. null "
+        "where less than four fifths of what is known now is known of then."
     )
 
 

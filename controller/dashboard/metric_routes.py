@@ -79,7 +79,8 @@ class MetricPages:
         facts = await self._table(asked, language)
         names = list(self._port.sources.facts())
         chosen = [Subject(Scope.SERVICE, n) for n in names if asked.service in ("", n)]
-        subjects = chosen if asked.service else [*chosen, HUB]
+        flows = [Subject(Scope.WORKFLOW, n) for n in self._port.sources.workflows]
+        subjects = chosen if asked.service else [*chosen, *flows, HUB]
         facts |= {
             "sections": await self._sections(subjects, asked, language),
             "refresh_s": self._port.library.keeping.interval_s,
@@ -117,16 +118,18 @@ class MetricPages:
     async def _section(
         self, subject: Subject, asked: Asked, language: str, is_drawn: bool
     ) -> Charts:
-        now = clock.epoch()
-        found = await self._port.library.history(
-            subject,
-            metrics.drawn(subject.scope),
-            now - (asked.seconds if is_drawn else 1),
-            now,
-            _POINTS if is_drawn else 1,
-            _DAY_S if asked.compare and is_drawn else None,
-        )
-        named = {"service": subject.name} if subject.scope is Scope.SERVICE else {}
+        found = metrics.blank(subject.scope)
+        if is_drawn:
+            now = clock.epoch()
+            found = await self._port.library.history(
+                subject,
+                metrics.drawn(subject.scope),
+                now - asked.seconds,
+                now,
+                _POINTS,
+                _DAY_S if asked.compare else None,
+            )
+        named = {subject.scope.value: subject.name} if subject.name else {}
         said = named | {"compare": "yesterday" if asked.compare else ""}
         query = urlencode({name: value for name, value in said.items() if value})
         return metrics.charts(subject, found, f"/metrics/history?{query}", language)

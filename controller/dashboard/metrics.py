@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from controller.dashboard import wording
 from controller.dashboard.present import Mark
 from controller.i18n import render, word
-from controller.metrics.answer import Comparison, Values
+from controller.metrics.answer import Comparison, Line, Values, Window
 from controller.metrics.library import Availability, History, Summary
 from controller.model import metric as known
-from controller.model.metric import METRICS, Form, Metric, Scope, Subject, quantile
+from controller.model.metric import Form, Metric, Scope, Subject, quantile
 from controller.model.view import ServiceView
 
 RANGES = {"1h": 3_600, "6h": 21_600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400}
@@ -107,6 +107,7 @@ class Charts:
     title: str
     address: str
     charts: tuple[Chart, ...]
+    drawn: bool = True
 
 
 _PANELS: Mapping[Scope, Sequence[tuple[str, Sequence[Metric]]]] = {
@@ -126,7 +127,10 @@ _PANELS: Mapping[Scope, Sequence[tuple[str, Sequence[Metric]]]] = {
         ("logs", (known.LOG_RATE,)),
         ("streams", (known.STREAMS,)),
     ),
-    Scope.WORKFLOW: (),
+    Scope.WORKFLOW: (
+        ("runs", (known.RUNS[0], known.RUNS[1], known.RUNS[2])),
+        ("steps", known.STEPS),
+    ),
 }
 
 
@@ -280,10 +284,8 @@ def flows(found: Sequence[Summary], language: str) -> list[FlowRow]:
             )
             for n, ending in enumerate(known.ENDINGS)
         )
-        metrics = METRICS[Scope.WORKFLOW]
         p50, p95, p99 = (
-            text_of(metrics[name], one.lines[name].now.whole, language)
-            for name in ("step_p50_ms", "step_p95_ms", "step_p99_ms")
+            text_of(metric, one.lines[metric.name].now.whole, language) for metric in known.STEPS
         )
         made.append(FlowRow(one.subject.name, endings, (p50, p95, p99)))
     return made
@@ -298,8 +300,13 @@ _ENDING_TONES = {
 }
 
 
+def blank(scope: Scope) -> History:
+    """For charts that are drawn where they are seen."""
+    return History(Window(0, 1, 0), [Comparison(Line(metric, ())) for metric in drawn(scope)])
+
+
 def charts(subject: Subject, found: History, address: str, language: str) -> Charts:
-    """Every chart of a subject, drawn."""
+    """Every chart of a subject, drawn; of a blank history only what they are of."""
     lines = {one.now.metric.name: one for one in found.lines}
     title = subject.name or word("ui.metrics.hub", language)
     return Charts(
@@ -311,6 +318,7 @@ def charts(subject: Subject, found: History, address: str, language: str) -> Cha
             _chart(name, title, [lines[metric.name] for metric in metrics], language)
             for name, metrics in _PANELS[subject.scope]
         ),
+        drawn=found.over.count > 0,
     )
 
 
@@ -344,7 +352,7 @@ def _curve(one: Comparison, top: float, language: str) -> Curve:
     if peak is not None and metric.form is Form.GAUGE:
         value = text_of(metric, peak, language)
         facts.append(word("ui.metrics.peak", language, value=value))
-    if before is not None and before.whole is not None:
+    if before is not None and one.fair:
         value = text_of(metric, before.whole, language)
         facts.append(word("ui.metrics.yesterday", language, value=value))
     return Curve(

@@ -20,6 +20,7 @@ STEPS_S = (
 """Lengths of time people know."""
 
 Values = Sequence[float | None]
+_FAIR = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A line and the same of an earlier window; `change` is the relative change of the whole."""
+    """A line and the same of an earlier window. Where much less was seen then, the wholes are of
+    different times and say nothing of each other: it is not `fair`, and there is no `change`."""
 
     now: Line
     before: Line | None = None
     change: float | None = None
+    fair: bool = False
 
 
 def window(since: float, until: float, points: int, finest: int) -> Window:
@@ -106,12 +109,18 @@ def line(metric: Metric, tables: Sequence[Table], over: Window) -> Line:
 
 
 def compared(now: Line, before: Line | None) -> Comparison:
-    """How the whole changed; None where either is not known or nothing can be said of it."""
+    """How the whole changed, relative to before."""
     if before is None or now.whole is None or before.whole is None:
         return Comparison(now, before)
+    if _seen(before.values) < _FAIR * _seen(now.values):
+        return Comparison(now, before)
     if before.whole == 0:
-        return Comparison(now, before, 0.0 if now.whole == 0 else None)
-    return Comparison(now, before, (now.whole - before.whole) / before.whole)
+        return Comparison(now, before, 0.0 if now.whole == 0 else None, fair=True)
+    return Comparison(now, before, (now.whole - before.whole) / before.whole, fair=True)
+
+
+def _seen(values: Values) -> int:
+    return sum(value is not None for value in values)
 
 
 @dataclass(slots=True)

@@ -31,6 +31,7 @@ from controller.model.metric import (
 )
 from controller.model.view import Desired, Health, ServiceView
 
+_UNJUDGED = (Health.UNKNOWN, Health.STARTING)
 _NOT_DUE = (Health.UNKNOWN, Health.HELD, Health.STOPPED)
 
 
@@ -68,6 +69,7 @@ class _Account:
 
     standing: Standing
     since: float
+    judged: bool
     up_s: float = 0.0
     due_s: float = 0.0
     total_up_s: float = 0.0
@@ -102,12 +104,14 @@ class Meter:
     def told(self, view: ServiceView, now: float) -> None:
         """A service is concluded anew."""
         found = standing(view, self._planned(view))
+        judged = view.health not in _UNJUDGED
         account = self._accounts.get(view.name)
         if account is None:
-            self._accounts[view.name] = _Account(found, now)
-            return
+            account = self._accounts[view.name] = _Account(Standing(False, False), now, judged)
         account.settle(now)
-        account.standing = found
+        account.judged |= judged
+        # A hub that has just come up has not asked yet, and that is nobody's outage.
+        account.standing = found if account.judged else Standing(due=False, up=False)
 
     def probed(self, service: str, response_ms: float) -> None:
         account = self._accounts.get(service)

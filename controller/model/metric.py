@@ -82,6 +82,8 @@ LOG_RATE = Metric("log_entries_per_s", "per_s")
 ENDINGS = ("succeeded", "compensated", "failed", "compensation_failed", "cancelled")
 RUNS = tuple(Metric(f"runs_{ending}", COUNT, Form.COUNT) for ending in ENDINGS)
 
+STEPS = tuple(Metric(f"step_p{q}_ms", MS, Form.QUANTILE, q=q / 100) for q in (50, 95, 99))
+
 METRICS: Mapping[Scope, Mapping[str, Metric]] = {
     scope: {metric.name: metric for metric in metrics}
     for scope, metrics in {
@@ -89,10 +91,7 @@ METRICS: Mapping[Scope, Mapping[str, Metric]] = {
             CPU, MEMORY, RECEIVED, SENT, READ, WRITTEN, P50, P95, P99, AVAILABILITY, RESTARTS,
             PORT_OPEN,
         ),
-        Scope.WORKFLOW: (
-            *RUNS,
-            *(Metric(f"step_p{q}_ms", MS, Form.QUANTILE, q=q / 100) for q in (50, 95, 99)),
-        ),
+        Scope.WORKFLOW: (*RUNS, *STEPS),
         Scope.HUB: (CPU, MEMORY, LAG, STORE, STREAMS, LOG_RATE),
     }.items()
 }  # fmt: skip

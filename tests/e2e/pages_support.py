@@ -351,6 +351,7 @@ def app(hub: FakeHub) -> FastAPI:
     web.add_exception_handler(HubError, problem)
     web.add_middleware(BaseHTTPMiddleware, dispatch=hub.witness)
     web.get("/events")(hub.events)
+    web.get("/incidents")(hub.list_incidents)
     web.post("/orchestration/pause")(hub.ask_pause)
     web.post("/orchestration/resume")(hub.ask_resume)
     web.post("/orchestration/services/{service:path}/rehearse")(hub.ask_rehearsal)

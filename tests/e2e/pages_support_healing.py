@@ -12,6 +12,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from controller import clock
+from controller.api import render_healing
 from controller.errors import HubError, NotFoundError, UnknownServiceError
 from controller.model.incident import Act, Ending, Entry, Evidence, Incident, Kind
 from controller.model.observation import State
@@ -155,6 +156,14 @@ class HealingFacts(ABC):
         if incident_id not in self.told:
             raise NotFoundError("No such incident.")
         return self.told[incident_id]
+
+    async def list_incidents(
+        self, request: Request, service: str | None = None, limit: int = 50
+    ) -> JSONResponse:
+        """The API's answer, for scripts."""
+        language = request.headers["accept-language"]
+        found = await self.incidents(service, None, limit)
+        return JSONResponse([render_healing.incident(one, language) for one in found])
 
     def rehearsals(self) -> Sequence[Rehearsal]:
         return tuple(self.drills)

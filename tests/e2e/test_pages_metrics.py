@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
@@ -13,6 +15,7 @@ from playwright.async_api import expect
 from controller import clock
 from tests.e2e.pages_support_browser import Stage, staged
 from tests.e2e.pages_support_data import PORTS
+from tests.e2e.pages_support_healing import crash
 from tests.e2e.test_pages_layout import fits
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -22,7 +25,9 @@ SERVICES = list(PORTS)
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage() -> AsyncIterator[Stage]:
     async with staged() as opened:
-        await opened.hub.metrics.fill(31, every_s=120)
+        now = clock.epoch()
+        await opened.hub.metrics.fill(7, every_s=120, now=now - 86_400)
+        await opened.hub.metrics.fill(7, every_s=120, now=now)
         yield opened
 
 
@@ -41,6 +46,9 @@ async def test_it_fits_and_tells_everything(stage: Stage) -> None:
 
 
 async def test_one_looks_into_it_by_mouse(stage: Stage) -> None:
+    now = clock.now()
+    told = crash("inc-1", SERVICES[0], timedelta(hours=5), now)
+    stage.hub.told["inc-1"] = replace(told, closed_at=now - timedelta(hours=1))
     async with stage.page("/dashboard/metrics?compare=yesterday") as page:
         section = page.locator(".charts").first
         plots = section.locator(".chart-plot")
@@ -52,7 +60,7 @@ async def test_one_looks_into_it_by_mouse(stage: Stage) -> None:
         await page.mouse.move(box["x"] + 250, middle)
         read = section.locator(".chart-read").first
         await expect(read).to_have_text(
-            re.compile(r"^\d\d:\d\d CPU [\d.]+ % \(yesterday [\d.]+ %\)$")
+            re.compile(r"^\d\d:\d\d CPU [\d.]+ % \(yesterday [\d.]+ %\) · Incident: Its main pro")
         )
         memory = section.locator(".chart-read").nth(1)
         await expect(memory).to_contain_text("Memory", timeout=3_000)

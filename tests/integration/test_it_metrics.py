@@ -100,10 +100,9 @@ def test_what_is_measured_is_what_the_engine_counts(
         lambda: found if names[1] in (found := counters(hub.client, "busy")) else None, 30
     )
     before = engine_counts(witness, stack)
-    # The hub reads every five seconds: after two reads what it says is of between the two looks.
-    for _ in range(2):
-        old = counters(hub.client, "busy")["cpu_seconds_total"]
-        eventually(lambda o=old: counters(hub.client, "busy")["cpu_seconds_total"] != o)  # type: ignore[misc]
+    # The hub reads every five seconds: what it says next is of between the two looks.
+    old = counters(hub.client, "busy")["cpu_seconds_total"]
+    eventually(lambda: counters(hub.client, "busy")["cpu_seconds_total"] != old)
     seen = counters(hub.client, "busy")
     after = engine_counts(witness, stack)
     for name in (*names, "network_receive_bytes_total"):
@@ -119,9 +118,16 @@ def test_the_charts_show_what_it_does(hub: HubProcess) -> None:
         return found if len(cpu) >= 2 else None
 
     found = eventually(whole, 30)
-    assert 35 <= found["cpu_percent"]["whole"] <= 80
-    assert 20_000 <= found["network_tx_bytes_per_s"]["whole"] <= 150_000
-    assert 0.3e6 <= found["disk_write_bytes_per_s"]["whole"] <= 3e6
+    # A busy machine lets it do less than it would: what it did in all says how much.
+    counted = counters(hub.client, "busy")
+    alive_s = hub.client.services()["busy"]["uptime_s"]
+    for metric, name, unit in (
+        ("cpu_percent", "cpu_seconds_total", 100),
+        ("network_tx_bytes_per_s", "network_transmit_bytes_total", 1),
+        ("disk_write_bytes_per_s", "disk_written_bytes_total", 1),
+    ):
+        expected = counted[name] / alive_s * unit
+        assert found[metric]["whole"] == pytest.approx(expected, rel=0.6), metric
     assert found["response_p95_ms"]["whole"] > 0
     assert found["memory_bytes"]["whole"] > 1 << 20
     own = history(hub.client, since="5m")

@@ -8,6 +8,8 @@ const SYNC = "charts";
 const POINTS = 300;
 const LEAST_S = 60;
 const ROWS = 60;
+const INCIDENTS = 50;
+const INCIDENTS_MS = 30_000;
 const DAY_S = 86_400;
 const POWERS = Array.from({ length: 50 }, (_, n) => 2 ** n); // for bytes, which are counted in 1024s
 const clock = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -59,9 +61,12 @@ class Chart {
   #lines = [];
   #step = 60;
   #kinds = [];
+  #outages;
 
-  constructor(figure) {
+  /** `outages()` gives the incidents of what is drawn. */
+  constructor(figure, outages) {
     this.#figure = figure;
+    this.#outages = outages;
     this.#plot = figure.querySelector(".chart-plot");
     this.#still = this.#plot.querySelector(".chart-still");
     this.#read = figure.querySelector(".chart-read");
@@ -161,6 +166,7 @@ class Chart {
         series: [{}, ...kinds.map((kind) => this.#style(kind, ink))],
         bands: edges.length ? [{ series: edges, fill: ink.band }] : [],
         hooks: {
+          drawClear: [(plot) => this.#shade(plot, ink)],
           setCursor: [(plot) => this.#point(plot, kinds)],
           setSelect: [(plot) => plot.select.width > 4 && this.#zoom(plot)],
         },
@@ -198,7 +204,23 @@ class Chart {
       if (kind.before) told[told.length - 1] += ` (${kind.label} ${shown(this.#unit, value)})`;
       else told.push(`${kind.label} ${shown(this.#unit, value)}`);
     });
+    const instant = plot.data[0][at];
+    const outage = this.#outages().find((one) => one.from < instant + this.#step && one.to >= instant);
+    if (outage) told.push(`${say("js.chart.incident")}: ${outage.cause}`);
     this.#read.replaceChildren(time, ` ${told.join(" · ")}`);
+  }
+
+  /** When something was wrong with it, so that a peak has its reason beside it. */
+  #shade(plot, ink) {
+    const { left, top, width, height } = plot.bbox;
+    plot.ctx.save();
+    plot.ctx.fillStyle = ink.outage;
+    for (const { from, to } of this.#outages()) {
+      const begin = Math.max(left, plot.valToPos(from, "x", true));
+      const end = Math.min(left + width, plot.valToPos(to, "x", true));
+      if (end >= left && begin <= left + width) plot.ctx.fillRect(begin, top, Math.max(2, end - begin), height);
+    }
+    plot.ctx.restore();
   }
 
   #zoom(plot) {
@@ -284,7 +306,7 @@ function alone(column, isShown) {
 function inks(plot) {
   const box = document.createElement("div");
   box.className = "chart-ink";
-  const names = ["c1", "c2", "c3", "since", "nothing"];
+  const names = ["c1", "c2", "c3", "since", "outage"];
   box.append(...names.map((name) => Object.assign(document.createElement("i"), { className: name })));
   plot.append(box);
   const colours = [...box.children].map((child) => getComputedStyle(child).color);
@@ -296,6 +318,7 @@ function inks(plot) {
     faint: colours[3],
     line: clear(colours[3], 22),
     band: clear(colours[0], 18),
+    outage: clear(colours[4], 20),
     font: `11px ${fontFamily}`,
   };
 }
@@ -314,10 +337,12 @@ class Section {
   #seen = false;
   #asking = null;
   #due = 0;
+  #outages = [];
+  #outagesAt = -INCIDENTS_MS;
 
   constructor(root) {
     this.#root = root;
-    this.#charts = [...root.querySelectorAll(".chart")].map((figure) => new Chart(figure));
+    this.#charts = [...root.querySelectorAll(".chart")].map((figure) => new Chart(figure, () => this.#outages));
     new IntersectionObserver(([entry]) => {
       this.#seen = entry.isIntersecting;
       if (this.#seen && Date.now() >= this.#due) this.load();
@@ -333,15 +358,35 @@ class Section {
     this.#asking?.abort();
     const mine = (this.#asking = new AbortController());
     try {
-      const answer = await fetch(this.#address(), { cache: "no-store", signal: mine.signal });
-      if (!answer.ok) throw new Error(`${answer.status}`);
-      const found = await answer.json();
+      const found = await ask(this.#address(), mine.signal);
+      await this.#lookForOutages(mine.signal);
       this.#due = Date.now() + 1000 * Math.max(Number(this.#root.dataset.refresh), found.step_s / 4);
       for (const chart of this.#charts) chart.show(found);
       this.#root.querySelector(".charts-lost").hidden = true;
     } catch (error) {
       if (error.name !== "AbortError") this.#root.querySelector(".charts-lost").hidden = false;
     }
+  }
+
+  async #lookForOutages(signal) {
+    const service = new URL(this.#root.dataset.address, location.href).searchParams.get("service");
+    if (!service || performance.now() < this.#outagesAt + INCIDENTS_MS) return;
+    const address = new URL("/incidents", location.href);
+    address.searchParams.set("service", service);
+    address.searchParams.set("limit", String(INCIDENTS));
+    let found;
+    try {
+      found = await ask(address, signal);
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      return; // What was measured is shown all the same; the next time will tell.
+    }
+    this.#outagesAt = performance.now();
+    this.#outages = found.map((one) => ({
+      from: Date.parse(one.opened_at) / 1000,
+      to: (one.closed_at ? Date.parse(one.closed_at) : Date.now()) / 1000,
+      cause: one.cause,
+    }));
   }
 
   /** New figures may be there. */
@@ -364,6 +409,13 @@ class Section {
     address.searchParams.set("points", String(POINTS));
     return address;
   }
+}
+
+async function ask(address, signal) {
+  const headers = { Accept: "application/json", "Accept-Language": lang };
+  const answer = await fetch(address, { cache: "no-store", headers, signal });
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  return answer.json();
 }
 
 /** All charts show this time from now on; null is the whole range again. */

@@ -28,7 +28,7 @@ TEMPLATES = Path(metrics.__file__).parent / "templates"
 
 def compared(metric: Metric, change: float | None = None) -> Comparison:
     before = Line(metric, [1.0, 1.0, 1.0, 1.0], whole=1.0)
-    return Comparison(Line(metric, [1.0, None, 3.0, 2.0], (), (3.0,), 2.0), before, change)
+    return Comparison(Line(metric, [1.0, None, 3.0, 2.0], (), (3.0,), 2.0), before, change, True)
 
 
 def history() -> History:
@@ -132,6 +132,14 @@ def test_charts_say_what_they_draw_and_other_pages_can_show_them(language: str) 
     assert "style=" not in html
     assert len(set(re.findall(r' id="([^"]+)"', html))) == len(re.findall(r' id="', html))
     assert t("metrics.unread") in template.render(t=t, measured=facts | {"section": None})
+
+
+def test_what_is_drawn_elsewhere_claims_nothing() -> None:
+    for scope in Scope:
+        section = charts(Subject(scope, "x"), metrics.blank(scope), "/metrics/history?", "en")
+        assert not section.drawn
+        assert section.charts
+        assert all(curve.facts == "–" for chart in section.charts for curve in chart.curves)
 
 
 def test_of_nothing_it_is_said_that_nothing_was_seen() -> None:

@@ -92,3 +92,11 @@ def test_a_change_needs_both_sides() -> None:
     assert compared(of(3.0), None).change is None
     assert compared(of(0.0), of(0.0)).change == 0.0
     assert compared(of(1.0), of(0.0)).change is None
+
+
+def test_a_day_of_which_little_is_known_is_not_compared() -> None:
+    now = Line(CPU, [1.0] * 10, whole=1.0)
+    known = Line(CPU, [2.0] * 8 + [None] * 2, whole=2.0)
+    little = Line(CPU, [2.0] * 7 + [None] * 3, whole=2.0)
+    assert (compared(now, known).change, compared(now, known).fair) == (-0.5, True)
+    assert (compared(now, little).change, compared(now, little).fair) == (None, False)

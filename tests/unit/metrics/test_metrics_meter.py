@@ -81,6 +81,16 @@ def test_an_outage_between_two_samples_is_measured_to_the_moment() -> None:
     assert meter.totals(121.0) == {"web": (18.0, 19.5)}
 
 
+def test_before_the_first_verdict_nobody_is_down() -> None:
+    meter = Meter(lambda view: False)
+    meter.told(replace(VIEW, health=Health.UNKNOWN), 0.0)
+    meter.told(replace(VIEW, health=Health.STARTING), 1.0)
+    meter.told(VIEW, 3.0)
+    meter.told(replace(VIEW, health=Health.STARTING), 5.0)
+    counts = took(meter, 6.0).counts
+    assert (counts[UP_S], counts[DUE_S]) == (2.0, 3.0), "a start after a crash does count"
+
+
 def test_probes_restarts_and_runs_are_counted_once() -> None:
     meter = Meter(lambda view: False)
     meter.probed("web", 5.0)

@@ -26,7 +26,7 @@ BUCKETS = st.lists(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(BUCKETS)
 def test_a_rolled_table_comes_back_as_it_was(buckets: list[Bucket]) -> None:
     before = table(*buckets, rolled=True, step=300)
@@ -34,7 +34,7 @@ def test_a_rolled_table_comes_back_as_it_was(buckets: list[Bucket]) -> None:
     assert list(after.buckets()) == buckets
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(BUCKETS)
 def test_of_single_measurements_the_mean_is_all_there_is(buckets: list[Bucket]) -> None:
     after = list(unpack(pack(table(*buckets, step=300))).buckets())
