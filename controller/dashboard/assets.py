@@ -2,14 +2,17 @@
 
 One digest over all of them stands in every address: browsers may keep a file for a year, and an
 upgrade changes every address at once (modules import each other by relative path, so they must
-never be mixed from two versions).
+never be mixed from two versions). They are packed once, here.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from controller.dashboard import packing
 
 _TYPES = {
     ".js": "text/javascript; charset=utf-8",
@@ -21,11 +24,19 @@ PREFIX = "/dashboard/assets"
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file in memory; `etag` is quoted, as the header wants it."""
+    """One file in memory, as it is and packed. `tag` is its digest."""
 
     body: bytes
     media_type: str
-    etag: str
+    tag: str
+    packed: Mapping[str, bytes]
+
+    def served(self, way: str) -> tuple[bytes, str, str]:
+        """The bytes, how they are packed, and their quoted ETag: packed ones are other bytes, so
+        they have another."""
+        if way in self.packed:
+            return self.packed[way], way, f'"{self.tag}-{way}"'
+        return self.body, "", f'"{self.tag}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,5 +62,5 @@ def load(folder: Path) -> Assets:
         path, body = file.relative_to(folder).as_posix(), file.read_bytes()
         digest = hashlib.sha256(body).hexdigest()
         whole.update(f"{path}={digest}\n".encode())
-        files[path] = Asset(body, _TYPES[file.suffix], f'"{digest[:20]}"')
+        files[path] = Asset(body, _TYPES[file.suffix], digest[:20], packing.every_way(body))
     return Assets(whole.hexdigest()[:12], files)

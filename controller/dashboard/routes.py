@@ -22,6 +22,7 @@ from controller.dashboard import (
     assets,
     incidents,
     log_routes,
+    packing,
     preferences,
     present,
     progress,
@@ -57,7 +58,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     # Not no-referrer: that turns the Origin of our own form posts into "null".
     "Referrer-Policy": "same-origin",
-    "Vary": "Accept-Language, Cookie",
+    "Vary": "Accept-Encoding, Accept-Language, Cookie",
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -203,14 +204,19 @@ class Pages:
         if found is None:
             raise NotFoundError("The dashboard has no such file.")
         current = digest == self._assets.digest
+        way = packing.way_of(request.headers.get("accept-encoding", ""))
+        body, encoding, etag = found.served(way)
         headers = {
             "Cache-Control": "public, max-age=31536000, immutable" if current else "no-cache",
-            "ETag": found.etag,
+            "ETag": etag,
+            "Vary": "Accept-Encoding",
             "X-Content-Type-Options": "nosniff",
         }
-        if found.etag in request.headers.get("if-none-match", ""):
+        if etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        return Response(found.body, media_type=found.media_type, headers=headers)
+        if encoding:
+            headers["Content-Encoding"] = encoding
+        return Response(body, media_type=found.media_type, headers=headers)
 
     def page(self, request: Request, name: str, own: dict[str, Any], at: str = "") -> HTMLResponse:
         """`at` is the address under /dashboard/ where it is more than the page's name."""
@@ -355,7 +361,9 @@ class Pages:
             return known.get(identifier), True
 
     def _html(self, template: str, facts: dict[str, Any]) -> HTMLResponse:
-        return HTMLResponse(self._jinja.get_template(template).render(facts), headers=_HEADERS)
+        return packing.PackedPage(
+            self._jinja.get_template(template).render(facts), headers=_HEADERS
+        )
 
 
 async def root() -> RedirectResponse:
