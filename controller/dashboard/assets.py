@@ -12,7 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastapi import Request
+from fastapi.responses import Response
+
 from controller.dashboard import packing
+from controller.errors import NotFoundError
 
 _TYPES = {
     ".js": "text/javascript; charset=utf-8",
@@ -50,6 +54,30 @@ class Assets:
         """The address of a file. Raises KeyError for one that does not exist."""
         self.files[path]
         return f"{PREFIX}/{self.digest}/{path}"
+
+    def answer(self, request: Request, digest: str, path: str) -> Response:
+        """A file of ours. An address of another version still answers, but is not to be kept.
+
+        Raises NotFoundError.
+        """
+        found = self.files.get(path)
+        if found is None:
+            raise NotFoundError("The dashboard has no such file.")
+        way = packing.way_of(request.headers.get("accept-encoding", ""))
+        body, encoding, etag = found.served(way)
+        headers = {
+            "Cache-Control": (
+                "public, max-age=31536000, immutable" if digest == self.digest else "no-cache"
+            ),
+            "ETag": etag,
+            "Vary": "Accept-Encoding",
+            "X-Content-Type-Options": "nosniff",
+        }
+        if etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        if encoding:
+            headers["Content-Encoding"] = encoding
+        return Response(body, media_type=found.media_type, headers=headers)
 
 
 def load(folder: Path) -> Assets:

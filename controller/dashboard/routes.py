@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
@@ -22,11 +23,13 @@ from controller.dashboard import (
     assets,
     incidents,
     log_routes,
+    overview,
     packing,
     preferences,
     present,
     progress,
     run_routes,
+    stack_graph,
     story,
     wording,
 )
@@ -34,6 +37,7 @@ from controller.dashboard.incidents import Line
 from controller.dashboard.logs import Row
 from controller.dashboard.present import Mark
 from controller.dashboard.run_routes import RunPages, WorkflowsPort
+from controller.dashboard.service_routes import ServicePages
 from controller.errors import NotFoundError, StoreError, UnknownServiceError
 from controller.i18n import catalogue, word
 from controller.logs.library import Library
@@ -113,17 +117,16 @@ def router(
     pages = Pages(hub, workflows)
     routes.get("/")(root)
     routes.get("/dashboard")(pages.overview)
-    routes.get("/dashboard/services")(pages.services)
     routes.get("/dashboard/incidents")(pages.incidents)
     routes.get("/dashboard/incidents/{identifier:path}")(pages.incident)
     routes.get(_FRAGMENTS + "overview")(pages.overview_part)
-    routes.get(_FRAGMENTS + "services")(pages.services_part)
     routes.get(_FRAGMENTS + "incidents")(pages.incidents_part)
     routes.get(_FRAGMENTS + "incidents/{identifier:path}")(pages.incident_part)
     routes.get(_FRAGMENTS + "operations/{identifier}")(pages.operation)
     routes.get(_FRAGMENTS + "rehearsals/{identifier}")(pages.rehearsal)
     routes.get(assets.PREFIX + "/{digest}/{path:path}")(pages.asset)
     routes.post("/dashboard/preferences")(prefer)
+    ServicePages(pages).register(routes, _FRAGMENTS)
     log_pages = log_routes.LogPages(library, unread, pages)
     log_pages.register(routes, _FRAGMENTS)
     RunPages(workflows, pages, log_pages, zone).register(routes, _FRAGMENTS)
@@ -136,31 +139,13 @@ class Pages:
     def __init__(self, hub: HubPort, workflows: WorkflowsPort) -> None:
         self._hub = hub
         self._workflows = workflows
-        self._assets = assets.load(_HERE / "static")
-        self._jinja = Environment(
-            loader=FileSystemLoader(_HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._jinja.globals.update(asset=self._assets.url, stamp=wording.stamp, faults=tuple(Fault))
-        # Read and compiled now, like the assets: no request waits for the disk.
-        for name in self._jinja.list_templates():
-            self._jinja.get_template(name)
+        self._assets, self._jinja = _loaded()
 
     async def overview(self, request: Request) -> HTMLResponse:
         return self.page(request, "overview", await self._latest(request))
 
     async def overview_part(self, request: Request) -> HTMLResponse:
         return self.part(request, "overview", await self._latest(request))
-
-    async def services(self, request: Request) -> HTMLResponse:
-        return self.page(request, "services", await self.pressing())
-
-    async def services_part(self, request: Request) -> HTMLResponse:
-        return self.part(request, "services", await self.pressing())
 
     async def incidents(self, request: Request) -> HTMLResponse:
         facts = await self._listed(request)
@@ -199,24 +184,7 @@ class Pages:
         raise NotFoundError("The hub does not remember this rehearsal.")
 
     async def asset(self, request: Request, digest: str, path: str) -> Response:
-        """A file of ours. An address of another version still answers, but is not to be kept."""
-        found = self._assets.files.get(path)
-        if found is None:
-            raise NotFoundError("The dashboard has no such file.")
-        current = digest == self._assets.digest
-        way = packing.way_of(request.headers.get("accept-encoding", ""))
-        body, encoding, etag = found.served(way)
-        headers = {
-            "Cache-Control": "public, max-age=31536000, immutable" if current else "no-cache",
-            "ETag": etag,
-            "Vary": "Accept-Encoding",
-            "X-Content-Type-Options": "nosniff",
-        }
-        if etag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        if encoding:
-            headers["Content-Encoding"] = encoding
-        return Response(body, media_type=found.media_type, headers=headers)
+        return self._assets.answer(request, digest, path)
 
     def page(self, request: Request, name: str, own: dict[str, Any], at: str = "") -> HTMLResponse:
         """`at` is the address under /dashboard/ where it is more than the page's name."""
@@ -275,10 +243,16 @@ class Pages:
     async def _latest(self, request: Request) -> dict[str, Any]:
         found, unread = await self._incidents(None, None, _LATEST)
         language, now = _wishes(request).language, clock.now()
-        latest = [incidents.line(incident, language, now) for incident in found]
-        under_way = run_routes.under_way(self._workflows, language, now)
         return (
-            await self.pressing() | under_way | {"latest": latest, "unread": unread, "wakes": "all"}
+            await self.pressing()
+            | run_routes.under_way(self._workflows, language, now)
+            | {
+                "latest": [incidents.line(incident, language, now) for incident in found],
+                "failed_runs": await overview.failed_runs(self._workflows, language, now),
+                "graph": lambda rows: stack_graph.draw(rows, language),
+                "unread": unread,
+                "wakes": "all",
+            }
         )
 
     async def _listed(self, request: Request) -> dict[str, Any]:
@@ -364,6 +338,26 @@ class Pages:
         return packing.PackedPage(
             self._jinja.get_template(template).render(facts), headers=_HEADERS
         )
+
+
+@cache
+def _loaded() -> tuple[assets.Assets, Environment]:
+    """Files and templates, read and compiled once: no request waits for the disk."""
+    files = assets.load(_HERE / "static")
+    templates = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    templates.globals.update(asset=files.url, stamp=wording.stamp, faults=tuple(Fault))
+    # A name may hold a slash, which is no border between segments then.
+    templates.filters["segment"] = lambda name: quote(name, safe="")
+    for name in templates.list_templates():
+        templates.get_template(name)
+    return files, templates
 
 
 async def root() -> RedirectResponse:

@@ -1,7 +1,8 @@
 """One catalogue for Korean and English, so that no sentence exists in only one of them.
 
 `core.yaml` holds what the hub concludes (reasons, causes), `runs.yaml` the same of workflows,
-`logs.yaml` all about logs,
+`logs.yaml` all about logs, `panel.yaml` the words of the stack's drawing, of one service, of the
+hub's own page and of the palette,
 `ui.yaml` the words of the pages.
 All map a key to `{en: …, ko: …}`; loading refuses a duplicate key or a missing language.
 """
@@ -17,7 +18,7 @@ from controller.model.text import Param, Text
 
 LANGUAGES = ("en", "ko")
 DEFAULT = "en"
-_FILES = ("core.yaml", "logs.yaml", "runs.yaml", "ui.yaml")
+_FILES = ("core.yaml", "logs.yaml", "panel.yaml", "runs.yaml", "ui.yaml")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What the pages cost on the way: packed where the reader understands it, never where it streams."""
+"""What pages cost on the way: packed where the reader understands it, never where it streams."""
 
 from __future__ import annotations
 

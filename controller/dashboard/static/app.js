@@ -36,6 +36,7 @@ function refreshed() {
   tick(root);
   retitle();
   recount();
+  document.dispatchEvent(new Event("refreshed"));
   if (headline() !== told) announce((told = headline()));
 }
 
