@@ -26,6 +26,7 @@ from controller.model.observation import State
 from controller.model.probe import ProbeResult
 from controller.model.recovery import Pause
 from controller.model.rehearsal import Rehearsal
+from controller.model.spec import ServiceSpec
 from controller.model.view import OperationView, StackView
 from controller.orchestrator.lifecycle import Lifecycle
 from controller.orchestrator.loop import Loop
@@ -108,13 +109,14 @@ class Hub:
             self._tasks,
             _HELPER_IMAGE,
         )
+        self.mask = masker(
+            (dict(spec.container.environment) for spec in config.stack.services.values()),
+            config.settings.logs.mask,
+        )
         self.logs = Logs(
             state_dir / "logs.sqlite3",
             _keeping(config.settings.logs),
-            masker(
-                (dict(spec.container.environment) for spec in config.stack.services.values()),
-                config.settings.logs.mask,
-            ),
+            self.mask,
             self._log_targets,
             self._tasks,
         )
@@ -167,6 +169,13 @@ class Hub:
 
     async def incident(self, incident_id: str) -> Incident:
         return await self.supervisor.incident(incident_id)
+
+    def spec(self, service: str) -> ServiceSpec | None:
+        managed = service in self.world.stack.managed
+        return self.world.stack.services[service] if managed else None
+
+    def probes(self, service: str) -> Sequence[ProbeResult]:
+        return self.world.last_probes(service)
 
     def rehearsals(self) -> Sequence[Rehearsal]:
         return self.practice.recent()

@@ -37,14 +37,14 @@ from controller.dashboard.incidents import Line
 from controller.dashboard.logs import Row
 from controller.dashboard.present import Mark
 from controller.dashboard.run_routes import RunPages, WorkflowsPort
-from controller.dashboard.service_routes import ServicePages
+from controller.dashboard.service_routes import ServicePages, ServicesPort
 from controller.errors import NotFoundError, StoreError, UnknownServiceError
 from controller.i18n import catalogue, word
 from controller.logs.library import Library
 from controller.model.incident import Ending, Incident
 from controller.model.recovery import Pause
 from controller.model.rehearsal import Fault, Rehearsal
-from controller.model.view import OperationView, StackView
+from controller.model.view import OperationView
 
 _HERE = Path(__file__).parent
 _RECENT = 6
@@ -67,10 +67,8 @@ _HEADERS = {
 }
 
 
-class HubPort(Protocol):
+class HubPort(ServicesPort, Protocol):
     """What the pages need of the hub. What is not awaited is in memory and answers at once."""
-
-    def view(self) -> StackView: ...
 
     def operations(self) -> Sequence[OperationView]:
         """Newest first, a few; every running one is among them."""
@@ -80,14 +78,6 @@ class HubPort(Protocol):
 
     def open_incidents(self) -> Sequence[Incident]:
         """Every one that is not closed."""
-
-    async def incidents(
-        self, service: str | None, is_open: bool | None, limit: int
-    ) -> Sequence[Incident]:
-        """Newest first, at most `limit`; None does not filter.
-
-        Raises UnknownServiceError, StoreError.
-        """
 
     async def incident(self, incident_id: str) -> Incident:
         """Raises NotFoundError, StoreError."""
@@ -126,7 +116,7 @@ def router(
     routes.get(_FRAGMENTS + "rehearsals/{identifier}")(pages.rehearsal)
     routes.get(assets.PREFIX + "/{digest}/{path:path}")(pages.asset)
     routes.post("/dashboard/preferences")(prefer)
-    ServicePages(pages).register(routes, _FRAGMENTS)
+    ServicePages(hub, workflows, library, pages).register(routes, _FRAGMENTS)
     log_pages = log_routes.LogPages(library, unread, pages)
     log_pages.register(routes, _FRAGMENTS)
     RunPages(workflows, pages, log_pages, zone).register(routes, _FRAGMENTS)
