@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from controller import __version__, clock
 from controller.api import events
 from controller.api.run_feed import RunFeed
+from controller.bootstrap import state as about
 from controller.config.load import HubConfig
 from controller.config.settings_logs import LogsSettings
 from controller.config.settings_workflows import RunsSettings
@@ -21,6 +22,7 @@ from controller.i18n import catalogue
 from controller.logs.assembly import Logs
 from controller.logs.collector import Keeping, Target
 from controller.logs.mask import masker
+from controller.model.hub_state import AuditLine, HubState
 from controller.model.incident import Incident
 from controller.model.observation import State
 from controller.model.probe import ProbeResult
@@ -62,6 +64,7 @@ class Hub:
         self.config = config
         self.bus = Bus(int(clock.now().timestamp() * 1000))
         notices = events.BusNotices(self.bus)
+        self._state_dir, self._started_at = state_dir, clock.now()
         self._died: str | None = None
         self._ready = False
         self._loop: Loop | None = None
@@ -201,6 +204,25 @@ class Hub:
             "engine": "ok" if self.world.connected else "does not answer",
             "convergence": "ok" if self._loop and self._loop.converged else "not begun yet",
         }
+
+    async def audit(self, limit: int, before: int | None) -> Sequence[AuditLine]:
+        return await self._store.audit(limit, before)
+
+    async def state(self) -> HubState:
+        """Everything of itself, for whoever looks after it."""
+        return HubState(
+            version=__version__,
+            digest=self.config.digest,
+            started_at=self._started_at,
+            died=self._died or "",
+            engine=await about.engine_state(self._pool, self.world),
+            stores=await about.store_states(self._state_dir, self.config, self.ready()),
+            tasks=about.task_states(self._tasks),
+            event_streams=self.bus.listeners,
+            log_streams=self.logs.listeners,
+            settings=about.settings_in_effect(self.config),
+            files=tuple(str(path) for path in self.config.sources),
+        )
 
     def _probed(self, service: str, result: ProbeResult) -> None:
         if result.response_ms is not None:

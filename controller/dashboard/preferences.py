@@ -66,6 +66,7 @@ PAGES = (
     "/dashboard/incidents",
     "/dashboard/workflows",
     "/dashboard/logs",
+    "/dashboard/admin",
 )
 # Quoted characters only: nothing that could end a header or name another host.
 _WORD = r"[\w.~%+-]+"

@@ -33,6 +33,7 @@ from controller.dashboard import (
     story,
     wording,
 )
+from controller.dashboard.admin_routes import AdminPages, AdminPort
 from controller.dashboard.incidents import Line
 from controller.dashboard.logs import Row
 from controller.dashboard.present import Mark
@@ -67,7 +68,7 @@ _HEADERS = {
 }
 
 
-class HubPort(ServicesPort, Protocol):
+class HubPort(ServicesPort, AdminPort, Protocol):
     """What the pages need of the hub. What is not awaited is in memory and answers at once."""
 
     def operations(self) -> Sequence[OperationView]:
@@ -116,6 +117,7 @@ def router(
     routes.get(_FRAGMENTS + "rehearsals/{identifier}")(pages.rehearsal)
     routes.get(assets.PREFIX + "/{digest}/{path:path}")(pages.asset)
     routes.post("/dashboard/preferences")(prefer)
+    AdminPages(hub, pages).register(routes, _FRAGMENTS)
     ServicePages(hub, workflows, library, pages).register(routes, _FRAGMENTS)
     log_pages = log_routes.LogPages(library, unread, pages)
     log_pages.register(routes, _FRAGMENTS)

@@ -58,6 +58,14 @@ def word(key: str, language: str = DEFAULT, **params: Param) -> str:
     return render(Text(key, params), language)
 
 
+def sentence_of(key: str, language: str = DEFAULT) -> str:
+    """The sentence of a key that was stored without its facts; the bare key where it needs some."""
+    try:
+        return word(key, language)
+    except KeyError:
+        return key
+
+
 def pick_language(accept_language: str | None) -> str:
     """`ko` or `en` by an Accept-Language header (its q-values honoured), English when unsure."""
     best, best_q = DEFAULT, 0.0

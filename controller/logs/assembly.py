@@ -45,6 +45,11 @@ class Logs:
         """Entries that were brought to the disk since the hub's start."""
         return self._intake.written
 
+    @property
+    def listeners(self) -> int:
+        """How many follow live now."""
+        return len(self._feed)
+
     def problems(self) -> dict[str, str]:
         """By service, why nothing is read of it."""
         return self.collector.problems()

@@ -75,6 +75,11 @@ class Bus:
     def last_id(self) -> int:
         return self._next - 1
 
+    @property
+    def listeners(self) -> int:
+        """How many listen now."""
+        return len(self._listeners)
+
     def publish(self, kind: str, renderer: Renderer) -> None:
         """Tell every listener; those too slow are dropped."""
         event = Event(self._next, kind, renderer)

@@ -23,6 +23,7 @@ from controller import clock
 from controller.dashboard.routes import router
 from controller.errors import ConflictError, EngineUnreachableError, HubError
 from controller.i18n import catalogue, render
+from controller.model.hub_state import AuditLine, HubState
 from controller.model.observation import State
 from controller.model.probe import ProbeResult
 from controller.model.spec import ServiceSpec
@@ -46,6 +47,7 @@ from tests.e2e.pages_support_data import (
     WORKFLOWS,
     declared,
     healthy,
+    state_of,
 )
 from tests.e2e.pages_support_healing import HEALING_SENTENCES, HealingFacts
 from tests.e2e.pages_support_logs import FakeLogs
@@ -76,6 +78,8 @@ class FakeHub(HealingFacts):
         self.asked: list[OperationView] = []
         self.engine: tuple[bool, datetime] = (True, now - timedelta(hours=9, minutes=4))
         self.warnings: tuple[str, ...] = ()
+        self.store_problem = ""
+        self.audited: list[AuditLine] = []
         self.probed: dict[str, tuple[ProbeResult, ...]] = {}
         self.chains: Mapping[str, Sequence[tuple[str, str]]] = WORKFLOWS
         self.refusal: HubError | None = None
@@ -108,6 +112,13 @@ class FakeHub(HealingFacts):
 
     def probes(self, service: str) -> Sequence[ProbeResult]:
         return self.probed.get(service, ())
+
+    async def state(self) -> HubState:
+        return state_of(self.engine, self.now, self.store_problem)
+
+    async def audit(self, limit: int, before: int | None) -> Sequence[AuditLine]:
+        lines = [line for line in self.audited if before is None or line.id < before]
+        return lines[:limit]
 
     def mask(self, text: str) -> str:
         return text.replace("hunter2-value", "•••")

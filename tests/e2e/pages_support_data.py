@@ -7,6 +7,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from controller.model.hub_state import (
+    AuditLine,
+    EngineState,
+    HubState,
+    StoreState,
+    TaskState,
+)
 from controller.model.observation import State
 from controller.model.spec import (
     ContainerSpec,
@@ -135,3 +142,49 @@ def healthy(name: str, port: int, now: datetime, index: int = 0) -> ServiceView:
         memory_bytes=(61, 48, 58, 83, 77)[index % 5] << 20,
         port_open=True,
     )
+
+
+def state_of(engine: tuple[bool, datetime], now: datetime, problem: str) -> HubState:
+    """A hub that has been well for nine hours, but for what the test wants."""
+    began = now - timedelta(hours=9, minutes=5)
+    connected, since = engine
+    return HubState(
+        version="0.1.0",
+        digest="c0ffee",
+        started_at=began,
+        died="",
+        engine=EngineState(
+            connected, since, "unix:///var/run/docker.sock", "27.5.1", "/var/lib/docker"
+        ),
+        stores=(
+            StoreState("hub", "/var/lib/heal7/hub.sqlite3", 921_600, None, ""),
+            StoreState("logs", "/var/lib/heal7/logs.sqlite3", 400 << 20, 500 << 20, problem),
+            StoreState("runs", "postgresql://heal7:•••@db/runs", None, None, ""),
+        ),
+        tasks=tuple(TaskState(name, began) for name in ("follow engine events", "heal", "observe")),
+        event_streams=3,
+        log_streams=1,
+        settings=(("server.port", "8015"), ("runs.database", "•••"), ("logs.keep_days", "14")),
+        files=("/etc/heal7/config.yaml", "/etc/heal7/compose.yaml"),
+    )
+
+
+def audited(now: datetime, n: int = 30) -> list[AuditLine]:
+    """Newest first: people, and the hub's own healing."""
+    kinds = (
+        ("restart", "cause.restart"),
+        ("pause", "cause.pause"),
+        ("heal", "cause.dependency_of"),
+    )
+    return [
+        AuditLine(
+            n - i,
+            now - timedelta(minutes=7 * i + 1),
+            AGENTS[i % 3],
+            kinds[i % 3][0],
+            ("saju-service",) if i % 3 != 1 else (),
+            kinds[i % 3][1],
+            None,
+        )
+        for i in range(n)
+    ]
