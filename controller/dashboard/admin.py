@@ -111,7 +111,8 @@ def asked(line: AuditLine, language: str, now: datetime) -> Asked:
         who=wording.who(line.who, language),
         action=wording.word_or(f"ui.admin.action.{line.action}", line.action, language),
         targets=line.targets,
-        cause=sentence_of(line.cause, language),
+        # A sentence that needs facts which were not kept says nothing; the action does.
+        cause="" if (said := sentence_of(line.cause, language)) == line.cause else said,
     )
 
 

@@ -36,6 +36,7 @@ from controller.dashboard import (
 from controller.dashboard.admin_routes import AdminPages, AdminPort
 from controller.dashboard.incidents import Line
 from controller.dashboard.logs import Row
+from controller.dashboard.palette_routes import PalettePart, PalettePort
 from controller.dashboard.present import Mark
 from controller.dashboard.run_routes import RunPages, WorkflowsPort
 from controller.dashboard.service_routes import ServicePages, ServicesPort
@@ -43,7 +44,6 @@ from controller.errors import NotFoundError, StoreError, UnknownServiceError
 from controller.i18n import catalogue, word
 from controller.logs.library import Library
 from controller.model.incident import Ending, Incident
-from controller.model.recovery import Pause
 from controller.model.rehearsal import Fault, Rehearsal
 from controller.model.view import OperationView
 
@@ -68,27 +68,17 @@ _HEADERS = {
 }
 
 
-class HubPort(ServicesPort, AdminPort, Protocol):
+class HubPort(ServicesPort, AdminPort, PalettePort, Protocol):
     """What the pages need of the hub. What is not awaited is in memory and answers at once."""
 
     def operations(self) -> Sequence[OperationView]:
         """Newest first, a few; every running one is among them."""
-
-    def workflows(self) -> Mapping[str, Sequence[tuple[str, str]]]:
-        """Name to its steps as (service, action), as configured."""
-
-    def open_incidents(self) -> Sequence[Incident]:
-        """Every one that is not closed."""
 
     async def incident(self, incident_id: str) -> Incident:
         """Raises NotFoundError, StoreError."""
 
     def rehearsals(self) -> Sequence[Rehearsal]:
         """Newest first, a few; the running one is among them."""
-
-    @property
-    def paused(self) -> Pause | None:
-        """Since when the hub only watches; None while it heals."""
 
     @property
     def version(self) -> str: ...
@@ -118,6 +108,7 @@ def router(
     routes.get(assets.PREFIX + "/{digest}/{path:path}")(pages.asset)
     routes.post("/dashboard/preferences")(prefer)
     AdminPages(hub, pages).register(routes, _FRAGMENTS)
+    PalettePart(hub, pages).register(routes, _FRAGMENTS)
     ServicePages(hub, workflows, library, pages).register(routes, _FRAGMENTS)
     log_pages = log_routes.LogPages(library, unread, pages)
     log_pages.register(routes, _FRAGMENTS)
@@ -196,6 +187,10 @@ class Pages:
         language = _wishes(request).language
         facts = self._facts(name, own.pop("abandoned"), language, clock.now())
         return self._html(f"_{name}.html", facts | own)
+
+    def bare(self, request: Request, template: str, facts: dict[str, Any]) -> HTMLResponse:
+        """A part that needs nothing but its own facts."""
+        return self._html(template, _translator(_wishes(request).language) | facts)
 
     def rows(self, request: Request, rows: Sequence[Row]) -> str:
         """Rows of logs without anything around them."""

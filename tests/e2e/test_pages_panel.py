@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
@@ -11,8 +12,11 @@ from playwright.async_api import expect
 
 from controller.model.text import Text
 from controller.model.view import Health
+from tests.e2e import pages_support_runs as runs
 from tests.e2e.pages_support import healthy
 from tests.e2e.pages_support_browser import Stage, staged
+from tests.e2e.pages_support_data import audited
+from tests.e2e.pages_support_healing import crash, probes
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -93,3 +97,91 @@ async def test_a_large_stack_is_grouped_on_the_overview(stage: Stage) -> None:
         await expect(page.locator('[data-node="service-030"]')).to_contain_text("Failed")
         await expect(page.locator("[data-node]")).to_have_count(5)
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_the_palette_goes_and_does_by_keys_alone(stage: Stage) -> None:
+    stage.hub.trouble()
+    async with stage.page() as page:
+        await page.keyboard.press("Control+k")
+        words = page.get_by_role("combobox", name="What are you looking for?")
+        await expect(words).to_be_focused()
+        await expect(page.get_by_role("option").first).to_be_visible()
+        await page.keyboard.type("restart saju")
+        await expect(page.get_by_role("option")).to_have_count(1)
+        chosen = page.locator('[role="option"][aria-selected="true"]')
+        await expect(chosen).to_contain_text("Restart saju-service")
+        active = await words.get_attribute("aria-activedescendant")
+        assert active == await chosen.get_attribute("id")
+        await page.keyboard.press("Enter")
+        # The same confirmation as the button's.
+        dialog = page.get_by_role("dialog", name="Restart saju-service?")
+        await expect(dialog.locator(".plan li")).to_have_count(3)
+        assert not stage.hub.asked
+        await page.keyboard.press("Escape")
+        await page.keyboard.press("?")
+        await expect(page.locator("#shortcuts")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await page.keyboard.press("Control+k")
+        await page.keyboard.type("crawling")
+        await expect(page.get_by_role("option").first).to_contain_text("crawling-service")
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("ArrowUp")
+        await page.keyboard.press("Enter")
+        await expect(page).to_have_url(f"{stage.hub.url}/dashboard/services/crawling-service")
+        await expect(page.locator("#link")).to_have_attribute("data-state", "live")
+        await page.keyboard.press("Control+k")
+        await page.keyboard.type("dark")
+        await expect(page.get_by_role("option")).to_have_count(1)
+        await page.keyboard.press("Enter")
+        await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+async def test_one_service_is_told_whole_and_lives(stage: Stage) -> None:
+    hub = stage.hub
+    hub.probed["saju-service"] = probes(hub.now, Text("demo.slow"))
+    await hub.logs.say("saju-service", "calculated 8 pillars")
+    hub.tell(crash("inc-past", "saju-service", timedelta(hours=2), hub.now))
+    run = runs.succeeded()
+    hub.flows.tell(run)
+    async with stage.page("/dashboard/services/saju-service") as page:
+        await expect(page.locator("h1")).to_have_text("saju-service Healthy")
+        await expect(page.locator("#log-tail")).to_have_attribute("data-state", "following")
+        await expect(page.locator(".entry")).to_contain_text(["calculated 8 pillars"])
+        await expect(page.locator("#incident-inc-past")).to_contain_text("Recovered")
+        await expect(page.locator(f"#run-{run.id}")).to_contain_text("Succeeded")
+        await expect(page.locator(".probes tbody tr")).to_have_count(5)
+        facts = page.locator(".facts-of")
+        await expect(facts).to_contain_text("heal7/saju-service:0.1.0")
+        await facts.get_by_role("link", name="test-service").focus()
+        await page.locator("#config-environment summary").click()
+        await expect(page.locator("#config-environment")).to_contain_text("API_KEY•••")
+        assert "hunter2" not in await page.content()
+        await hub.logs.say("saju-service", "a new one")
+        await hub.logs.say("test-service", "of another")
+        await expect(page.locator(".entry", has_text="a new one")).to_be_visible()
+        hub.change("saju-service", health=Health.UNHEALTHY, reason=Text("demo.slow"))
+        await expect(page.locator("h1")).to_have_text("saju-service Unhealthy")
+        await expect(page.locator("#config-environment")).to_have_attribute("open", "")
+        await expect(page.locator(".entry", has_text="of another")).to_have_count(0)
+        await page.locator("#do-restart-saju-service").click()
+        await page.locator("#confirm-go").click()
+        await expect(page.locator(".current")).to_contain_text("Restart saju-service")
+        hub.finish()
+        await expect(page.locator("#confirm .results")).to_contain_text("restarted")
+
+
+async def test_the_hubs_page_tells_and_pauses(stage: Stage) -> None:
+    stage.hub.audited = audited(stage.hub.now)
+    stage.hub.store_problem = "disk full"
+    async with stage.page("/dashboard/admin") as page:
+        await expect(page.locator("h1")).to_have_text("The hub cannot keep everything")
+        await expect(page.locator(".stores")).to_contain_text("disk full")
+        await expect(page.locator(".stores")).to_contain_text("80 % of 500 MB")
+        await expect(page.locator(".audit tbody tr")).to_have_count(25)
+        await page.get_by_role("link", name="Older").click()
+        await expect(page.locator(".audit tbody tr")).to_have_count(5)
+        await page.get_by_role("button", name="Pause healing").click()
+        await page.locator("#confirm-go").click()
+        await expect(page.locator(".notice.paused")).to_be_visible()
+        # Still the older ones, and not moved by what is new.
+        await expect(page.locator(".audit tbody tr")).to_have_count(5)

@@ -1,6 +1,7 @@
 /* Starts a page: connects the live part, the actions, and what a person is told about both. */
 
 import { Actions } from "./actions.js";
+import "./keys.js";
 import { Live } from "./live.js";
 import { announce, clockTime, localiseTimes, say } from "./say.js";
 import { tick } from "./ticks.js";
