@@ -118,7 +118,8 @@ async def arrive(page: Page, address: str) -> None:
         try:
             await page.goto(address)
         except Error as error:
-            if DROPPED not in str(error):
+            # The error's own page may still be on its way when it is tried again.
+            if DROPPED not in str(error) and "chrome-error://" not in str(error):
                 raise
             continue
         if not dropped:

@@ -23,7 +23,7 @@ from controller.model.text import Text
 from controller.model.view import Health
 from tests.e2e import pages_support_runs as runs
 from tests.e2e.pages_support import healthy
-from tests.e2e.pages_support_browser import Stage, staged
+from tests.e2e.pages_support_browser import Stage, arrive, staged
 from tests.e2e.pages_support_data import PORTS, audited
 from tests.e2e.pages_support_healing import crash, probes
 from tests.e2e.pages_support_logs import HOSTILE
@@ -81,7 +81,7 @@ def stage(module_stage: Stage) -> Stage:
 
 
 async def arrives(page: Page, address: str) -> None:
-    await page.goto(address)
+    await arrive(page, address)
     await expect(page.locator("#link")).to_have_attribute("data-state", "live")
 
 
@@ -103,7 +103,7 @@ async def test_every_page_can_be_used_by_everybody(stage: Stage) -> None:
                 "document.querySelectorAll('details').forEach(d => (d.open = true))"
             )
             found += await faults(page)
-        await page.goto(stage.hub.url + "/dashboard/services")
+        await arrives(page, stage.hub.url + "/dashboard/services")
         await page.evaluate(AXE)
         await page.locator("#do-restart-").click()
         await expect(page.locator(".plan li").first).to_be_visible()
