@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from controller.dashboard import patches, present, stack_graph
+from controller.dashboard import incidents, palette, patches, present, stack_graph
 from controller.dashboard.overview import newest_of_each
 from controller.i18n import catalogue
 from controller.model.run import RunLine, RunStatus
@@ -161,3 +161,41 @@ def test_a_failed_run_wants_attention_until_the_workflow_succeeds(
     assert f'id="failed-{failed.id}"' in client.get("/dashboard").text
     hub.flows.tell(replace(runs.succeeded("900d0001", ago=60), workflow=failed.workflow))
     assert f'id="failed-{failed.id}"' not in client.get("/dashboard").text
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("restart saju", "do-restart-saju-service"),
+        ("SAJU", "service-saju-service"),
+        ("stop all", "do-stop"),
+        ("data", "workflow-data_collection"),
+        ("light", "theme-light"),
+        ("incid", "page-incidents"),
+        ("crash ai-mon", "incident-inc-4"),
+        ("한국어", "lang-ko"),
+    ],
+)
+def test_the_palette_offers_first_what_was_meant(
+    client: TestClient, hub: FakeHub, typed: str, first: str
+) -> None:
+    hub.night(hub.now)
+    stack = present.stack(hub.view(), (), "en", hub.now)
+    groups = palette.offers(
+        typed,
+        pages=[("overview", "/dashboard"), ("incidents", "/dashboard/incidents")],
+        rows=stack.rows,
+        whole=stack.actions,
+        workflows=list(hub.workflows()),
+        incidents=[incidents.line(i, "en", hub.now) for i in hub.told.values()],
+        language="en",
+    )
+    assert groups[0].options[0].id == first
+
+
+def test_the_palette_stays_small_whatever_there_is(client: TestClient, hub: FakeHub) -> None:
+    hub.services = {s.name: s for s in _chain(hub, 300)}
+    for typed in ("", "s", "stop", "nothing has these words"):
+        answer = client.get("/dashboard/fragments/palette", params={"q": typed})
+        assert answer.text.count('role="option"') <= palette.MOST
+    assert "Nothing fits." in answer.text
