@@ -23,6 +23,7 @@ class Tasks:
     def __init__(self, on_death: Callable[[str], None]):
         self._on_death = on_death
         self._running: set[asyncio.Task[Any]] = set()
+        self._begun: dict[asyncio.Task[Any], float] = {}
         self._closing = False
 
     def guard(self, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -41,12 +42,18 @@ class Tasks:
     ) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._running.add(task)
+        self._begun[task] = task.get_loop().time()
+        task.add_done_callback(self._begun.pop)
         task.add_done_callback(at_end)
         return task
 
     def names(self) -> list[str]:
         """Names of what runs now."""
         return sorted(task.get_name() for task in self._running)
+
+    def ages(self) -> list[tuple[str, float]]:
+        """Names of what runs now, and for how many seconds it does."""
+        return sorted((t.get_name(), t.get_loop().time() - at) for t, at in self._begun.items())
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

@@ -208,7 +208,8 @@ class HubSenses:
         if not host.startswith("unix://"):
             return None
         try:
-            return Path(await self._pool.look(self._pool.engine.root_dir))
+            _, root = await self._pool.look(self._pool.engine.about)
+            return Path(root)
         except EngineError as error:
             log.debug("where the engine keeps its data is not known: %s", error.detail)
             return None

@@ -104,7 +104,7 @@ def _event_id(sent: str | None) -> int | None:
     return int(sent) if sent and sent.isdecimal() and len(sent) <= _MAX_DIGITS else None
 
 
-async def _stream(bus: Bus, after: int | None, language: str) -> AsyncIterator[str]:
+async def _stream(bus: Bus, after: int | None, language: str) -> AsyncIterator[str | bytes]:
     listener = bus.subscribe(after)
     try:
         yield f"retry: 1000\n: hub event stream, last id {bus.last_id}\n\n"
@@ -119,6 +119,6 @@ async def _stream(bus: Bus, after: int | None, language: str) -> AsyncIterator[s
                 continue
             if event is None:
                 return
-            yield f"id: {event.id}\nevent: {event.kind}\ndata: {event.render(language)}\n\n"
+            yield event.frame(language)
     finally:
         bus.unsubscribe(listener)

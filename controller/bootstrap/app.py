@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 
 from controller import __version__
-from controller.api import docs, events, hub, problems
+from controller.api import audit, docs, events, hub, problems
 from controller.api.alerts import AlertRoutes
 from controller.api.guard import Guard
 from controller.api.healing import Healing
@@ -78,6 +78,7 @@ def create_app(running: Hub) -> FastAPI:
     )
     app.include_router(MetricRoutes(running.metrics.library, running.metrics.sources).router())
     app.include_router(events.router(running.bus))
+    app.include_router(audit.router(running))
     app.include_router(docs.router())
     app.include_router(
         dashboard.router(

@@ -13,6 +13,7 @@ from controller.alerts.assembly import Alerts
 from controller.alerts.senses import Around
 from controller.api import events
 from controller.api.run_feed import RunFeed
+from controller.bootstrap import state as about
 from controller.bootstrap.measuring import measure
 from controller.config.load import HubConfig
 from controller.config.settings_logs import LogsSettings
@@ -25,11 +26,13 @@ from controller.logs.assembly import Logs
 from controller.logs.collector import Keeping, Target
 from controller.logs.mask import masker
 from controller.metrics.assembly import RunMeter
+from controller.model.hub_state import AuditLine, HubState
 from controller.model.incident import Incident
 from controller.model.observation import State
 from controller.model.probe import ProbeResult
 from controller.model.recovery import Pause
 from controller.model.rehearsal import Rehearsal
+from controller.model.spec import ServiceSpec
 from controller.model.view import OperationView, StackView
 from controller.orchestrator.lifecycle import Lifecycle
 from controller.orchestrator.loop import Loop
@@ -65,6 +68,7 @@ class Hub:
         self.config = config
         self.bus = Bus(int(clock.now().timestamp() * 1000))
         notices = events.BusNotices(self.bus)
+        self._state_dir, self._started_at = state_dir, clock.now()
         self._died: str | None = None
         self._ready = False
         self._loop: Loop | None = None
@@ -118,13 +122,14 @@ class Hub:
             self._tasks,
             _HELPER_IMAGE,
         )
+        self.mask = masker(
+            (dict(spec.container.environment) for spec in config.stack.services.values()),
+            config.settings.logs.mask,
+        )
         self.logs = Logs(
             state_dir / "logs.sqlite3",
             _keeping(config.settings.logs),
-            masker(
-                (dict(spec.container.environment) for spec in config.stack.services.values()),
-                config.settings.logs.mask,
-            ),
+            self.mask,
             self._log_targets,
             self._tasks,
             noted=self.alerts.counter.noted,
@@ -136,7 +141,7 @@ class Hub:
             self.lifecycle.recent,
             self._tasks,
             lag_ms=lambda: self._self_check.lag_p99_ms,
-            streams=lambda: self.bus.listeners + self.logs.followers,
+            streams=lambda: self.bus.listeners + self.logs.listeners,
             log_entries=lambda: self.logs.written,
         )
         notices.on_service = lambda view: self.metrics.meter.told(view, clock.monotonic())
@@ -218,6 +223,13 @@ class Hub:
     async def incident(self, incident_id: str) -> Incident:
         return await self.supervisor.incident(incident_id)
 
+    def spec(self, service: str) -> ServiceSpec | None:
+        managed = service in self.world.stack.managed
+        return self.world.stack.services[service] if managed else None
+
+    def probes(self, service: str) -> Sequence[ProbeResult]:
+        return self.world.last_probes(service)
+
     def rehearsals(self) -> Sequence[Rehearsal]:
         return self.practice.recent()
 
@@ -244,6 +256,25 @@ class Hub:
             "engine": "ok" if self.world.connected else "does not answer",
             "convergence": "ok" if self._loop and self._loop.converged else "not begun yet",
         }
+
+    async def audit(self, limit: int, before: int | None) -> Sequence[AuditLine]:
+        return await self._store.audit(limit, before)
+
+    async def state(self) -> HubState:
+        """Everything of itself, for whoever looks after it."""
+        return HubState(
+            version=__version__,
+            digest=self.config.digest,
+            started_at=self._started_at,
+            died=self._died or "",
+            engine=await about.engine_state(self._pool, self.world),
+            stores=await about.store_states(self._state_dir, self.config, self.ready()),
+            tasks=about.task_states(self._tasks),
+            event_streams=self.bus.listeners,
+            log_streams=self.logs.listeners,
+            settings=about.settings_in_effect(self.config),
+            files=tuple(str(path) for path in self.config.sources),
+        )
 
     def _probed(self, service: str, result: ProbeResult) -> None:
         if result.response_ms is not None:

@@ -2,14 +2,21 @@
 
 One digest over all of them stands in every address: browsers may keep a file for a year, and an
 upgrade changes every address at once (modules import each other by relative path, so they must
-never be mixed from two versions).
+never be mixed from two versions). They are packed once, here.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from controller.dashboard import packing
+from controller.errors import NotFoundError
 
 _TYPES = {
     ".js": "text/javascript; charset=utf-8",
@@ -21,11 +28,19 @@ PREFIX = "/dashboard/assets"
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file in memory; `etag` is quoted, as the header wants it."""
+    """One file in memory, as it is and packed. `tag` is its digest."""
 
     body: bytes
     media_type: str
-    etag: str
+    tag: str
+    packed: Mapping[str, bytes]
+
+    def served(self, way: str) -> tuple[bytes, str, str]:
+        """The bytes, how they are packed, and their quoted ETag: packed ones are other bytes, so
+        they have another."""
+        if way in self.packed:
+            return self.packed[way], way, f'"{self.tag}-{way}"'
+        return self.body, "", f'"{self.tag}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +55,30 @@ class Assets:
         self.files[path]
         return f"{PREFIX}/{self.digest}/{path}"
 
+    def answer(self, request: Request, digest: str, path: str) -> Response:
+        """A file of ours. An address of another version still answers, but is not to be kept.
+
+        Raises NotFoundError.
+        """
+        found = self.files.get(path)
+        if found is None:
+            raise NotFoundError("The dashboard has no such file.")
+        way = packing.way_of(request.headers.get("accept-encoding", ""))
+        body, encoding, etag = found.served(way)
+        headers = {
+            "Cache-Control": (
+                "public, max-age=31536000, immutable" if digest == self.digest else "no-cache"
+            ),
+            "ETag": etag,
+            "Vary": "Accept-Encoding",
+            "X-Content-Type-Options": "nosniff",
+        }
+        if etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        if encoding:
+            headers["Content-Encoding"] = encoding
+        return Response(body, media_type=found.media_type, headers=headers)
+
 
 def load(folder: Path) -> Assets:
     """Read every servable file under `folder`; notes and licences beside them stay private."""
@@ -51,5 +90,5 @@ def load(folder: Path) -> Assets:
         path, body = file.relative_to(folder).as_posix(), file.read_bytes()
         digest = hashlib.sha256(body).hexdigest()
         whole.update(f"{path}={digest}\n".encode())
-        files[path] = Asset(body, _TYPES[file.suffix], f'"{digest[:20]}"')
+        files[path] = Asset(body, _TYPES[file.suffix], digest[:20], packing.every_way(body))
     return Assets(whole.hexdigest()[:12], files)

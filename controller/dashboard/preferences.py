@@ -68,6 +68,7 @@ PAGES = (
     "/dashboard/workflows",
     "/dashboard/logs",
     "/dashboard/metrics",
+    "/dashboard/admin",
 )
 # Quoted characters only: nothing that could end a header or name another host.
 _WORD = r"[\w.~%+-]+"

@@ -98,6 +98,7 @@ class Rehearsal:
     pairs of name and time, each "–" where it was not seen."""
 
     id: str
+    service: str
     status: str
     tone: Tone
     icon: str
@@ -211,6 +212,7 @@ def rehearsal(view: drill.Rehearsal, language: str, now: datetime) -> Rehearsal:
     objective = wording.took(view.objective_s * 1000, language)
     return Rehearsal(
         id=view.id,
+        service=view.service,
         status=view.stage.value if over else "running",
         tone=tone,
         icon=icon,

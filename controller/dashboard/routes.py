@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
@@ -23,24 +24,29 @@ from controller.dashboard import (
     incidents,
     log_routes,
     metric_routes,
+    overview,
+    packing,
     preferences,
     present,
     progress,
     run_routes,
+    stack_graph,
     story,
     wording,
 )
+from controller.dashboard.admin_routes import AdminPages, AdminPort
 from controller.dashboard.incidents import Line
 from controller.dashboard.logs import Row
+from controller.dashboard.palette_routes import PalettePart, PalettePort
 from controller.dashboard.present import Mark
 from controller.dashboard.run_routes import RunPages, WorkflowsPort
+from controller.dashboard.service_routes import ServicePages, ServicesPort
 from controller.errors import NotFoundError, StoreError, UnknownServiceError
 from controller.i18n import catalogue, word
 from controller.logs.library import Library
 from controller.model.incident import Ending, Incident
-from controller.model.recovery import Pause
 from controller.model.rehearsal import Fault, Rehearsal
-from controller.model.view import OperationView, StackView
+from controller.model.view import OperationView
 
 _HERE = Path(__file__).parent
 _RECENT = 6
@@ -58,42 +64,22 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     # Not no-referrer: that turns the Origin of our own form posts into "null".
     "Referrer-Policy": "same-origin",
-    "Vary": "Accept-Language, Cookie",
+    "Vary": "Accept-Encoding, Accept-Language, Cookie",
     "X-Content-Type-Options": "nosniff",
 }
 
 
-class HubPort(Protocol):
+class HubPort(ServicesPort, AdminPort, PalettePort, Protocol):
     """What the pages need of the hub. What is not awaited is in memory and answers at once."""
-
-    def view(self) -> StackView: ...
 
     def operations(self) -> Sequence[OperationView]:
         """Newest first, a few; every running one is among them."""
-
-    def workflows(self) -> Mapping[str, Sequence[tuple[str, str]]]:
-        """Name to its steps as (service, action), as configured."""
-
-    def open_incidents(self) -> Sequence[Incident]:
-        """Every one that is not closed."""
-
-    async def incidents(
-        self, service: str | None, is_open: bool | None, limit: int
-    ) -> Sequence[Incident]:
-        """Newest first, at most `limit`; None does not filter.
-
-        Raises UnknownServiceError, StoreError.
-        """
 
     async def incident(self, incident_id: str) -> Incident:
         """Raises NotFoundError, StoreError."""
 
     def rehearsals(self) -> Sequence[Rehearsal]:
         """Newest first, a few; the running one is among them."""
-
-    @property
-    def paused(self) -> Pause | None:
-        """Since when the hub only watches; None while it heals."""
 
     @property
     def version(self) -> str: ...
@@ -113,24 +99,26 @@ def router(
     one that schedules of workflows are meant in; `unread` tells whose logs are not read, and why.
     """
     routes = APIRouter(include_in_schema=False)
-    pages = Pages(hub, workflows, lambda: alerts.firing)
+    pages = Pages(hub, workflows, alerts)
     routes.get("/")(root)
     routes.get("/dashboard")(pages.overview)
-    routes.get("/dashboard/services")(pages.services)
     routes.get("/dashboard/incidents")(pages.incidents)
     routes.get("/dashboard/incidents/{identifier:path}")(pages.incident)
     routes.get(_FRAGMENTS + "overview")(pages.overview_part)
-    routes.get(_FRAGMENTS + "services")(pages.services_part)
     routes.get(_FRAGMENTS + "incidents")(pages.incidents_part)
     routes.get(_FRAGMENTS + "incidents/{identifier:path}")(pages.incident_part)
     routes.get(_FRAGMENTS + "operations/{identifier}")(pages.operation)
     routes.get(_FRAGMENTS + "rehearsals/{identifier}")(pages.rehearsal)
     routes.get(assets.PREFIX + "/{digest}/{path:path}")(pages.asset)
     routes.post("/dashboard/preferences")(prefer)
+    AdminPages(hub, pages).register(routes, _FRAGMENTS)
+    PalettePart(hub, pages).register(routes, _FRAGMENTS)
     log_pages = log_routes.LogPages(library, unread, pages)
     log_pages.register(routes, _FRAGMENTS)
     alert_routes.AlertPages(alerts, pages).register(routes, _FRAGMENTS)
-    metric_routes.MetricPages(measured, pages).register(routes, _FRAGMENTS)
+    metric_pages = metric_routes.MetricPages(measured, pages)
+    metric_pages.register(routes, _FRAGMENTS)
+    ServicePages(hub, workflows, library, metric_pages.charts, pages).register(routes, _FRAGMENTS)
     RunPages(workflows, pages, log_pages, zone).register(routes, _FRAGMENTS)
     return routes
 
@@ -138,35 +126,20 @@ def router(
 class Pages:
     """The endpoints that render one hub."""
 
-    def __init__(self, hub: HubPort, workflows: WorkflowsPort, firing: Callable[[], int]) -> None:
+    def __init__(
+        self, hub: HubPort, workflows: WorkflowsPort, alerts: alert_routes.AlertsPort
+    ) -> None:
         self._hub = hub
         self._workflows = workflows
-        self._assets = assets.load(_HERE / "static")
-        self._jinja = Environment(
-            loader=FileSystemLoader(_HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._jinja.globals.update(asset=self._assets.url, stamp=wording.stamp)
-        self._jinja.globals.update(faults=tuple(Fault), firing=firing)
-        # Read and compiled now, like the assets: no request waits for the disk.
-        for name in self._jinja.list_templates():
-            self._jinja.get_template(name)
+        self._alerts = alerts
+        self._assets, self._jinja = _loaded()
+        self._jinja.globals.update(firing=lambda: alerts.firing)
 
     async def overview(self, request: Request) -> HTMLResponse:
         return self.page(request, "overview", await self._latest(request))
 
     async def overview_part(self, request: Request) -> HTMLResponse:
         return self.part(request, "overview", await self._latest(request))
-
-    async def services(self, request: Request) -> HTMLResponse:
-        return self.page(request, "services", await self.pressing())
-
-    async def services_part(self, request: Request) -> HTMLResponse:
-        return self.part(request, "services", await self.pressing())
 
     async def incidents(self, request: Request) -> HTMLResponse:
         facts = await self._listed(request)
@@ -205,19 +178,7 @@ class Pages:
         raise NotFoundError("The hub does not remember this rehearsal.")
 
     async def asset(self, request: Request, digest: str, path: str) -> Response:
-        """A file of ours. An address of another version still answers, but is not to be kept."""
-        found = self._assets.files.get(path)
-        if found is None:
-            raise NotFoundError("The dashboard has no such file.")
-        current = digest == self._assets.digest
-        headers = {
-            "Cache-Control": "public, max-age=31536000, immutable" if current else "no-cache",
-            "ETag": found.etag,
-            "X-Content-Type-Options": "nosniff",
-        }
-        if found.etag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        return Response(found.body, media_type=found.media_type, headers=headers)
+        return self._assets.answer(request, digest, path)
 
     def page(self, request: Request, name: str, own: dict[str, Any], at: str = "") -> HTMLResponse:
         """`at` is the address under /dashboard/ where it is more than the page's name."""
@@ -237,6 +198,10 @@ class Pages:
         language = _wishes(request).language
         facts = self._facts(name, own.pop("abandoned"), language, clock.now())
         return self._html(f"_{name}.html", facts | own)
+
+    def bare(self, request: Request, template: str, facts: dict[str, Any]) -> HTMLResponse:
+        """A part that needs nothing but its own facts."""
+        return self._html(template, _translator(_wishes(request).language) | facts)
 
     def rows(self, request: Request, rows: Sequence[Row]) -> str:
         """Rows of logs without anything around them."""
@@ -276,10 +241,17 @@ class Pages:
     async def _latest(self, request: Request) -> dict[str, Any]:
         found, unread = await self._incidents(None, None, _LATEST)
         language, now = _wishes(request).language, clock.now()
-        latest = [incidents.line(incident, language, now) for incident in found]
-        under_way = run_routes.under_way(self._workflows, language, now)
         return (
-            await self.pressing() | under_way | {"latest": latest, "unread": unread, "wakes": "all"}
+            await self.pressing()
+            | run_routes.under_way(self._workflows, language, now)
+            | {
+                "latest": [incidents.line(incident, language, now) for incident in found],
+                "alarms": lambda rows: overview.alarms(self._alerts.open(), rows, language, now),
+                "failed_runs": await overview.failed_runs(self._workflows, language, now),
+                "graph": lambda rows: stack_graph.draw(rows, language),
+                "unread": unread,
+                "wakes": "all",
+            }
         )
 
     async def _listed(self, request: Request) -> dict[str, Any]:
@@ -362,7 +334,29 @@ class Pages:
             return known.get(identifier), True
 
     def _html(self, template: str, facts: dict[str, Any]) -> HTMLResponse:
-        return HTMLResponse(self._jinja.get_template(template).render(facts), headers=_HEADERS)
+        return packing.PackedPage(
+            self._jinja.get_template(template).render(facts), headers=_HEADERS
+        )
+
+
+@cache
+def _loaded() -> tuple[assets.Assets, Environment]:
+    """Files and templates, read and compiled once: no request waits for the disk."""
+    files = assets.load(_HERE / "static")
+    templates = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    templates.globals.update(asset=files.url, stamp=wording.stamp, faults=tuple(Fault))
+    # A name may hold a slash, which is no border between segments then.
+    templates.filters["segment"] = lambda name: quote(name, safe="")
+    for name in templates.list_templates():
+        templates.get_template(name)
+    return files, templates
 
 
 async def root() -> RedirectResponse:

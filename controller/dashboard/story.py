@@ -261,7 +261,7 @@ def _traces(seen: Evidence, language: str) -> Traces:
         exit_meaning="" if code is None else exit_meaning(code, seen.oom_killed, language),
         engine_error=seen.engine_error,
         container=(seen.container_id or "")[:12],
-        probes=tuple(_probe(probe, language) for probe in seen.last_probes),
+        probes=tuple(probe(one, language) for one in seen.last_probes),
         log="\n".join(seen.log_tail),
         log_lines=len(seen.log_tail),
     )
@@ -284,16 +284,17 @@ def exit_meaning(code: int, oom_killed: bool, language: str) -> str:
     return word("ui.exit.own", language)
 
 
-def _probe(probe: ProbeResult, language: str) -> Probe:
-    tone, icon, key = (Tone.OK, "check", "ok") if probe.ok else (Tone.BAD, "fail", "bad")
+def probe(one: ProbeResult, language: str) -> Probe:
+    """As the story of an incident and the page of a service show it."""
+    tone, icon, key = (Tone.OK, "check", "ok") if one.ok else (Tone.BAD, "fail", "bad")
     port = ""
-    if probe.port_open is not None:
-        port = word("ui.port.open" if probe.port_open else "ui.port.closed", language)
+    if one.port_open is not None:
+        port = word("ui.port.open" if one.port_open else "ui.port.closed", language)
     return Probe(
-        probe.at,
-        wording.clock_time(probe.at),
+        one.at,
+        wording.clock_time(one.at),
         Badge(tone, icon, word(f"ui.probe.{key}", language)),
-        render(probe.said, language),
-        wording.took(probe.response_ms, language),
+        render(one.said, language),
+        wording.took(one.response_ms, language),
         port,
     )

@@ -79,10 +79,12 @@ class DockerEngine:
         with mapped_errors("asking the engine for a sign of life"):
             return bool(client.ping())
 
-    def root_dir(self) -> str:
-        """Where the engine keeps its images and containers, on its own machine."""
+    def about(self) -> tuple[str, str]:
+        """Its version and where it keeps its data, within 2 s. Raises EngineError."""
+        client = self._client(_PING_TIMEOUT_S)
         with mapped_errors("asking the engine about itself"):
-            return str(self.api.info()["DockerRootDir"])
+            told = client.info()
+        return str(told.get("ServerVersion", "")), str(told.get("DockerRootDir", ""))
 
     def list_containers(self, project: str, service: str | None = None) -> list[ContainerObs]:
         """Every container of a compose project or of one service of it (one-offs left out)."""

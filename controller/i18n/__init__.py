@@ -2,8 +2,8 @@
 
 `core.yaml` holds what the hub concludes (reasons, causes), `runs.yaml` the same of workflows,
 `alerts.yaml` all about alerts, `logs.yaml` all about logs, `metrics.yaml` all about what is
-measured,
-`ui.yaml` the words of the pages.
+measured, `panel.yaml` the words of the stack's drawing, of one service, of the hub's own page and
+of the palette, `ui.yaml` the words of the other pages.
 All map a key to `{en: …, ko: …}`; loading refuses a duplicate key or a missing language.
 """
 
@@ -18,7 +18,15 @@ from controller.model.text import Param, Text
 
 LANGUAGES = ("en", "ko")
 DEFAULT = "en"
-_FILES = ("alerts.yaml", "core.yaml", "logs.yaml", "metrics.yaml", "runs.yaml", "ui.yaml")
+_FILES = (
+    "alerts.yaml",
+    "core.yaml",
+    "logs.yaml",
+    "metrics.yaml",
+    "panel.yaml",
+    "runs.yaml",
+    "ui.yaml",
+)
 
 
 @cache
@@ -56,6 +64,14 @@ def render(message: Text, language: str = DEFAULT) -> str:
 def word(key: str, language: str = DEFAULT, **params: Param) -> str:
     """A catalogue entry by key, for pages."""
     return render(Text(key, params), language)
+
+
+def sentence_of(key: str, language: str = DEFAULT) -> str:
+    """The sentence of a key that was stored without its facts; the bare key where it needs some."""
+    try:
+        return word(key, language)
+    except KeyError:
+        return key
 
 
 def pick_language(accept_language: str | None) -> str:

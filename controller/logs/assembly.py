@@ -46,8 +46,8 @@ class Logs:
         return self._intake.written
 
     @property
-    def followers(self) -> int:
-        """How many follow live."""
+    def listeners(self) -> int:
+        """How many follow live now."""
         return len(self._feed)
 
     def problems(self) -> dict[str, str]:

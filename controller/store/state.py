@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from controller.clock import rfc3339
+from controller.model.hub_state import AuditLine
 from controller.model.text import Text
 from controller.model.view import (
     Desired,
@@ -86,6 +87,10 @@ class StateStore:
             _prune(c)
 
         await self._db.write(work)
+
+    async def audit(self, limit: int, before: int | None = None) -> list[AuditLine]:
+        """Who asked for what, newest first; `before` is the id of a line."""
+        return await self._db.read(lambda c: audit.read(c, limit, before))
 
     async def adopt(self, wishes: Mapping[str, Wish], now: datetime) -> None:
         """Store wishes for services nobody ever spoke of: they run, so they are wanted."""

@@ -22,17 +22,26 @@ Renderer = Callable[[str], str]
 
 @dataclass(slots=True)
 class Event:
-    """One event. `render(language)` gives its JSON; each language is rendered once for all."""
+    """One event. `render(language)` gives its JSON, `frame(language)` that as it goes over the
+    wire; each language is rendered once for all, since thousands may listen."""
 
     id: int
     kind: str
     renderer: Renderer
     _rendered: dict[str, str] = field(default_factory=dict)
+    _frames: dict[str, bytes] = field(default_factory=dict)
 
     def render(self, language: str) -> str:
         if language not in self._rendered:
             self._rendered[language] = self.renderer(language)
         return self._rendered[language]
+
+    def frame(self, language: str) -> bytes:
+        """As a server-sent event. JSON has no line ends of its own."""
+        if language not in self._frames:
+            text = f"id: {self.id}\nevent: {self.kind}\ndata: {self.render(language)}\n\n"
+            self._frames[language] = text.encode()
+        return self._frames[language]
 
 
 class Subscription:

@@ -24,7 +24,10 @@ from controller.api.metrics import MetricRoutes
 from controller.dashboard.routes import router
 from controller.errors import ConflictError, EngineUnreachableError, HubError
 from controller.i18n import catalogue, render
+from controller.model.hub_state import AuditLine, HubState
 from controller.model.observation import State
+from controller.model.probe import ProbeResult
+from controller.model.spec import ServiceSpec
 from controller.model.text import Text
 from controller.model.view import (
     Desired,
@@ -33,46 +36,25 @@ from controller.model.view import (
     OperationStatus,
     OperationView,
     ServiceResult,
-    ServiceView,
     StackView,
     StepView,
 )
 from tests.e2e.pages_support_alerts import FakeAlerts
 from tests.e2e.pages_support_data import (
     AGENTS,
-    NEEDS,
     OUTCOME,
     PLAN,
     PORTS,
     SENTENCES,
     WORKFLOWS,
+    declared,
+    healthy,
+    state_of,
 )
 from tests.e2e.pages_support_healing import HEALING_SENTENCES, HealingFacts
 from tests.e2e.pages_support_logs import FakeLogs
 from tests.e2e.pages_support_metrics import FakeMetrics
 from tests.e2e.pages_support_runs import FakeWorkflows
-
-
-def healthy(name: str, port: int, now: datetime, index: int = 0) -> ServiceView:
-    """A service that has been well for hours, with believable measures."""
-    return ServiceView(
-        name=name,
-        port=port,
-        desired=Desired.RUNNING,
-        state=State.RUNNING,
-        health=Health.HEALTHY,
-        reason=Text("demo.ok"),
-        since=now - timedelta(hours=3, minutes=11 + index),
-        container_id=f"{0x9F3A7C21 + index * 7919:x}".ljust(64, "0"),
-        image=f"heal7/{name}:0.1.0",
-        depends_on=NEEDS.get(name, ()),
-        started_at=now - timedelta(hours=3, minutes=12 + index),
-        restarts=(0, 1, 0, 0, 2)[index % 5],
-        response_ms=(3.8, 2.1, 6.4, 41.7, 12.3)[index % 5],
-        cpu_percent=(0.4, 0.2, 1.9, 3.2, 0.7)[index % 5],
-        memory_bytes=(61, 48, 58, 83, 77)[index % 5] << 20,
-        port_open=True,
-    )
 
 
 class FakeHub(HealingFacts):
@@ -101,6 +83,9 @@ class FakeHub(HealingFacts):
         self.asked: list[OperationView] = []
         self.engine: tuple[bool, datetime] = (True, now - timedelta(hours=9, minutes=4))
         self.warnings: tuple[str, ...] = ()
+        self.store_problem = ""
+        self.audited: list[AuditLine] = []
+        self.probed: dict[str, tuple[ProbeResult, ...]] = {}
         self.chains: Mapping[str, Sequence[tuple[str, str]]] = WORKFLOWS
         self.refusal: HubError | None = None
         self.settled: dict[str, str] = {}
@@ -127,6 +112,22 @@ class FakeHub(HealingFacts):
 
     def workflows(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         return self.chains
+
+    def spec(self, service: str) -> ServiceSpec | None:
+        return declared(self.services[service]) if service in self.services else None
+
+    def probes(self, service: str) -> Sequence[ProbeResult]:
+        return self.probed.get(service, ())
+
+    async def state(self) -> HubState:
+        return state_of(self.engine, self.now, self.store_problem)
+
+    async def audit(self, limit: int, before: int | None) -> Sequence[AuditLine]:
+        lines = [line for line in self.audited if before is None or line.id < before]
+        return lines[:limit]
+
+    def mask(self, text: str) -> str:
+        return text.replace("hunter2-value", "•••")
 
     # -- what tests do to it
     def publish(self, event: str, data: Mapping[str, Any]) -> None:

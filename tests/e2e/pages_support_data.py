@@ -5,6 +5,27 @@ The sentences are the stand-in's own, so that the core's catalogue may change fr
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
+from controller.model.hub_state import (
+    AuditLine,
+    EngineState,
+    HubState,
+    StoreState,
+    TaskState,
+)
+from controller.model.observation import State
+from controller.model.spec import (
+    ContainerSpec,
+    Dependency,
+    Mount,
+    NetworkAttachment,
+    Port,
+    ServiceSpec,
+)
+from controller.model.text import Text
+from controller.model.view import Desired, Health, ServiceView
+
 SENTENCES = {
     "demo.ok": {
         "en": "Answers GET /health with 200.",
@@ -75,3 +96,95 @@ PLAN = {
 }
 AGENTS = ("127.0.0.1 Mozilla/5.0", "local heal7/0.1.0", "127.0.0.1 curl/7.88.1")
 OUTCOME = {"start": "started", "stop": "stopped", "restart": "restarted"}
+
+
+def declared(view: ServiceView) -> ServiceSpec:
+    """What a compose file might say of this service, secrets among it."""
+    port = view.port or 8000
+    container = ContainerSpec(
+        name=f"heal7-{view.name}-1",
+        image=view.image,
+        command=("serve", "--key", "hunter2-value"),
+        environment=(
+            ("HEAL7_PORT", str(port)),
+            ("API_KEY", "hunter2-value"),
+            ("DATABASE_URL", "postgresql://app:hunter2-value@db:5432/app"),
+            ("EMPTY", None),
+        ),
+        ports=(Port(port, port, host_ip="127.0.0.1"),),
+        mounts=(Mount("volume", "/data", "heal7_data"),),
+        networks=(NetworkAttachment("heal7_default", (view.name,)),),
+        mem_limit=256 << 20,
+        nano_cpus=1_500_000_000,
+        restart="unless-stopped",
+    )
+    needs = tuple(Dependency(name) for name in view.depends_on)
+    return ServiceSpec(view.name, container, "c0ffee", needs, port=port)
+
+
+def healthy(name: str, port: int, now: datetime, index: int = 0) -> ServiceView:
+    """A service that has been well for hours, with believable measures."""
+    return ServiceView(
+        name=name,
+        port=port,
+        desired=Desired.RUNNING,
+        state=State.RUNNING,
+        health=Health.HEALTHY,
+        reason=Text("demo.ok"),
+        since=now - timedelta(hours=3, minutes=11 + index),
+        container_id=f"{0x9F3A7C21 + index * 7919:x}".ljust(64, "0"),
+        image=f"heal7/{name}:0.1.0",
+        depends_on=NEEDS.get(name, ()),
+        started_at=now - timedelta(hours=3, minutes=12 + index),
+        restarts=(0, 1, 0, 0, 2)[index % 5],
+        response_ms=(3.8, 2.1, 6.4, 41.7, 12.3)[index % 5],
+        cpu_percent=(0.4, 0.2, 1.9, 3.2, 0.7)[index % 5],
+        memory_bytes=(61, 48, 58, 83, 77)[index % 5] << 20,
+        port_open=True,
+    )
+
+
+def state_of(engine: tuple[bool, datetime], now: datetime, problem: str) -> HubState:
+    """A hub that has been well for nine hours, but for what the test wants."""
+    began = now - timedelta(hours=9, minutes=5)
+    connected, since = engine
+    return HubState(
+        version="0.1.0",
+        digest="c0ffee",
+        started_at=began,
+        died="",
+        engine=EngineState(
+            connected, since, "unix:///var/run/docker.sock", "27.5.1", "/var/lib/docker"
+        ),
+        stores=(
+            StoreState("hub", "/var/lib/heal7/hub.sqlite3", 921_600, None, ""),
+            StoreState("logs", "/var/lib/heal7/logs.sqlite3", 400 << 20, 500 << 20, problem),
+            StoreState("runs", "postgresql://heal7:•••@db/runs", None, None, ""),
+        ),
+        tasks=tuple(TaskState(name, began) for name in ("follow engine events", "heal", "observe")),
+        event_streams=3,
+        log_streams=1,
+        settings=(("server.port", "8015"), ("runs.database", "•••"), ("logs.keep_days", "14")),
+        files=("/etc/heal7/config.yaml", "/etc/heal7/compose.yaml"),
+    )
+
+
+def audited(now: datetime, n: int = 30) -> list[AuditLine]:
+    """Newest first: people, and the hub's own healing."""
+    kinds = (
+        ("restart", "cause.restart"),
+        ("pause", "cause.pause"),
+        ("heal", "cause.dependency_of"),
+    )
+    return [
+        AuditLine(
+            n - i,
+            now - timedelta(minutes=7 * i + 1),
+            AGENTS[i % 3],
+            kinds[i % 3][0],
+            ("saju-service",) if i % 3 != 1 else (),
+            kinds[i % 3][1],
+            None,
+        )
+        for i in range(n)
+    ]

@@ -21,6 +21,7 @@ from controller.model.recovery import Pause
 from controller.model.rehearsal import Stage as Station
 from tests.e2e.pages_support import healthy
 from tests.e2e.pages_support_browser import Stage, staged
+from tests.e2e.pages_support_data import audited
 from tests.e2e.pages_support_healing import crash
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -58,6 +59,7 @@ def stage(module_stage: Stage) -> Stage:
     hub.history()
     hub.trouble()
     hub.night(clock.now())
+    hub.audited = audited(hub.now)
     hub.begin("restart", ["ai-monitoring-service"])
     hub.advance()
     return module_stage
@@ -79,7 +81,15 @@ async def fits(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])
-@pytest.mark.parametrize("path", ["/dashboard", "/dashboard/services"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/dashboard",
+        "/dashboard/services",
+        "/dashboard/services/crawling-service",
+        "/dashboard/admin",
+    ],
+)
 async def test_nothing_overflows(stage: Stage, path: str, lang: str) -> None:
     name = f"{path.rsplit('/', 1)[-1]}-{lang}"
     async with stage.page(path, lang=lang) as page:
@@ -166,6 +176,6 @@ async def test_long_names_wrap(stage: Stage) -> None:
     long = "averylongservicename" * 6
     hub.services = {long: healthy(long, 8010, hub.now)}
     hub.tell(replace(crash("inc-long", long, timedelta(minutes=1), hub.now), closed_at=None))
-    for path in ("", "/services", "/incidents", "/incidents/inc-long"):
+    for path in ("", "/services", f"/services/{long}", "/incidents", "/incidents/inc-long"):
         async with stage.page(f"/dashboard{path}") as page:
             await fits(page, f"long{path.replace('/', '-')}")

@@ -174,6 +174,11 @@ class HubProcess:
         except httpx.TransportError:
             return False
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def is_dead(self) -> bool:
         """Whether it ended by itself."""
         return self._process is not None and self._process.poll() is not None

@@ -1,6 +1,7 @@
 /* Starts a page: connects the live part, the actions, and what a person is told about both. */
 
 import { Actions } from "./actions.js";
+import "./keys.js";
 import { Live } from "./live.js";
 import { announce, clockTime, localiseTimes, say } from "./say.js";
 import { tick } from "./ticks.js";
@@ -37,6 +38,7 @@ function refreshed() {
   retitle();
   recount("open-count", "nav-open");
   recount("firing-count", "nav-firing");
+  document.dispatchEvent(new Event("refreshed"));
   if (headline() !== told) announce((told = headline()));
 }
 

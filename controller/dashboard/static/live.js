@@ -9,10 +9,12 @@ const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000];
 const keepOpen = {
   morphStyle: "innerHTML",
   callbacks: {
-    // What a reader unfolded stays unfolded.
-    beforeAttributeUpdated: (name, node) => !(name === "open" && node.tagName === "DETAILS"),
-    // What a reader is choosing in a form stays chosen.
-    beforeNodeMorphed: (node) => !node.matches?.("form[data-keep]"),
+    // What a reader unfolded stays unfolded, and rows that were narrowed away stay away.
+    beforeAttributeUpdated: (name, node) =>
+      !(name === "open" && node.tagName === "DETAILS") && !(name === "hidden" && node.dataset.row),
+    // What a reader is choosing in a form stays chosen; a row of the same version is the same.
+    beforeNodeMorphed: (node, next) =>
+      !node.matches?.("form[data-keep]") && !(node.dataset?.v && node.dataset.v === next.dataset?.v),
   },
 };
 
@@ -21,10 +23,33 @@ const keepOpen = {
  * focused button itself goes (Stop became Start), the focus stays with its service.
  */
 export function morph(root, html) {
-  const held = document.activeElement;
-  const row = held?.closest("[data-row]");
-  globalThis.Idiomorph.morph(root, html, keepOpen);
+  keepingPlace(() => globalThis.Idiomorph.morph(root, html, keepOpen));
+}
+
+function keepingPlace(change) {
+  const row = document.activeElement?.closest("[data-row]");
+  change();
   if (row?.isConnected && !row.contains(document.activeElement)) row.focus({ preventScroll: true });
+}
+
+/** What the hub takes for shown is not: the next answer is a whole one. */
+function forget(root, missing) {
+  root.querySelector("[data-seen]").removeAttribute("data-seen");
+  throw new Error(`${missing} is not shown`);
+}
+
+/** Bring `root` up to a fragment, which may hold only those pieces that changed. */
+function update(root, html) {
+  const fragment = document.createElement("template");
+  fragment.innerHTML = html; // our own server's rendering, escaped there
+  if (!fragment.content.querySelector("[data-partial]")) return morph(root, html);
+  keepingPlace(() => {
+    for (const piece of fragment.content.querySelectorAll("[data-piece]")) {
+      const shown = document.getElementById(piece.id);
+      if (!shown) return forget(root, piece.id);
+      globalThis.Idiomorph.morph(shown, piece, { ...keepOpen, morphStyle: "outerHTML" });
+    }
+  });
 }
 
 /** The text of a fragment. Throws when the hub does not answer, or not with 200. */
@@ -127,13 +152,19 @@ export class Live {
     if (this.#wakes === "all" || (this.#wakes && this.#wakes === id)) this.changed();
   }
 
+  /** Where the page says what it shows, only what differs from that is sent. */
+  #address() {
+    const seen = this.#root.querySelector("[data-seen]")?.dataset.seen;
+    if (!seen) return this.#fragment;
+    return `${this.#fragment}${this.#fragment.includes("?") ? "&" : "?"}since=${encodeURIComponent(seen)}`;
+  }
+
   async #refresh() {
     this.#due = null;
     this.#fetching = true;
     this.#last = performance.now();
     try {
-      const html = await fetchFragment(this.#fragment);
-      morph(this.#root, html);
+      update(this.#root, await fetchFragment(this.#address()));
       this.#fresh = new Date();
       this.#fetched = true;
       this.#hooks.onRefresh();

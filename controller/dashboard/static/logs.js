@@ -140,7 +140,9 @@ if (stream) {
 }
 // A choice of services is a choice; one need not look for the button.
 const picker = document.getElementById("log-services");
-picker.addEventListener("toggle", () => !picker.open && picker.dataset.changed && picker.closest("form").requestSubmit());
-picker.addEventListener("change", () => (picker.dataset.changed = "yes"));
-document.addEventListener("click", (event) => picker.open && !picker.contains(event.target) && (picker.open = false));
-picker.addEventListener("keydown", (event) => event.key === "Escape" && (picker.open = false));
+if (picker) {
+  picker.addEventListener("toggle", () => !picker.open && picker.dataset.changed && picker.closest("form").requestSubmit());
+  picker.addEventListener("change", () => (picker.dataset.changed = "yes"));
+  document.addEventListener("click", (event) => picker.open && !picker.contains(event.target) && (picker.open = false));
+  picker.addEventListener("keydown", (event) => event.key === "Escape" && (picker.open = false));
+}
