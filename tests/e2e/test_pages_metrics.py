@@ -88,12 +88,12 @@ async def test_one_looks_into_it_by_keyboard_and_reads_it_as_a_table(stage: Stag
         await expect(plot).to_have_accessible_name(re.compile("test-service의 CPU: 화살표 키"))
         await plot.focus()
         read = page.locator(".chart-read").first
-        texts = []
+        texts = [""]
         for key in ("Home", "ArrowRight", "End", "ArrowLeft"):
             await page.keyboard.press(key)
-            await expect(read).to_have_text(re.compile(r"\d\d:\d\d CPU "))
+            await expect(read).not_to_have_text(texts[-1])
             texts.append(await read.inner_text())
-        assert len(set(texts)) == 4
+            assert re.match(r"\d\d:\d\d CPU ", texts[-1])
         assert await read.get_attribute("aria-live") == "polite"
         await page.keyboard.press("+")
         await expect(page.locator("#chart-whole")).to_be_visible()
@@ -101,7 +101,8 @@ async def test_one_looks_into_it_by_keyboard_and_reads_it_as_a_table(stage: Stag
         await expect(page.locator("#chart-whole")).to_be_hidden()
         await page.locator(".chart-table summary").first.click()
         rows = page.locator(".chart-rows").first.locator("tbody tr")
-        await expect(rows.first).to_contain_text("%")
+        # The newest point is only begun, and may hold nothing yet.
+        await expect(rows.nth(1)).to_contain_text("%")
         assert await rows.count() > 30
         # It was away for half an hour, and no line is drawn across.
         assert "확인 안 됨" in await page.locator(".chart-rows").first.inner_text()
