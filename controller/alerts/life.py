@@ -77,7 +77,7 @@ def acknowledged(alert: Alert, by: str, now: datetime) -> Alert:
     known = replace(alert, acked_at=now, acked_by=by)
     if not alert.runs:
         return known
-    return replace(known, resolved_at=now, resolved_why=text("alert.ended.acknowledged", by=by))
+    return replace(known, resolved_at=now, resolved_why=text("alert.ended.acknowledged"))
 
 
 def _pending(seen: Seen, before: Pending, now: datetime) -> dict[tuple[str, Rule], datetime]:
@@ -145,7 +145,7 @@ def _renewed(before: Alert, condition: Condition) -> Alert:
     """The alert with what is known now. Who was ill because of it once is told to the end; figures
     that change with every look are not followed, or it would be stored each second."""
     folded = (*before.folded, *(n for n in condition.folded if n not in before.folded))
-    same = before.cause.key == condition.cause.key and not condition.runs
+    same = _gist(before.cause) == _gist(condition.cause) and not condition.runs
     alert = replace(
         before,
         rule=condition.rule,
@@ -162,6 +162,12 @@ def _renewed(before: Alert, condition: Condition) -> Alert:
     if _worse(before, alert):
         alert = replace(alert, acked_at=None, acked_by=None)
     return alert
+
+
+def _gist(cause: Text) -> tuple[str, str]:
+    """What it says, without figures."""
+    why = cause.params.get("why")
+    return cause.key, why.key if isinstance(why, Text) else ""
 
 
 def _worse(before: Alert, after: Alert) -> bool:

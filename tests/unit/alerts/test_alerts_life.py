@@ -94,7 +94,7 @@ def test_a_run_that_somebody_knows_of_is_over() -> None:
     watch.ends(run_end("run_1"))
     known = life.acknowledged(watch.one(Rule.RUN_FAILED), "kim", watch.now)
     assert known.state is AlertState.RESOLVED
-    assert known.resolved_why == text("alert.ended.acknowledged", by="kim")
+    assert (known.resolved_why, known.acked_by) == (text("alert.ended.acknowledged"), "kim")
 
 
 def silence(watch: Watch, seconds: float, **what: object) -> Silence:
@@ -175,6 +175,22 @@ def test_nothing_changes_where_nothing_changed() -> None:
         watch.change("root", p95_ms=percent)
         watch.wait(130)
         assert watch.turn().changed == ()
+
+
+def test_another_reason_is_shown_and_another_figure_is_not_stored() -> None:
+    watch = Watch()
+    watch.down("other")
+    watch.wait(70)
+    (first,) = watch.open.values()
+    watch.change("other", reason=text("exit.code", code=2))
+    assert watch.turn().changed == ()
+    watch.change("other", reason=text("fail.port_taken", port=80))
+    (changed,) = watch.turn().changed
+    assert (changed.id, changed.cause.params["why"]) == (
+        first.id,
+        text("fail.port_taken", port=80),
+    )
+    assert news(watch) == ["opened"]
 
 
 def test_routes_say_who_is_told_of_what() -> None:
