@@ -105,11 +105,7 @@ class Desk:
         self._open = {alert.key: alert for alert in kept.alerts}
         self._silences = {silence.id: silence for silence in kept.silences}
         waiting = {delivery.id: delivery for delivery in kept.waiting}
-        pulses = {
-            one.channel: Pulse(bad_since=one.created_at, error=one.error)
-            for one in waiting.values()
-            if one.error is not None
-        }
+        pulses = outbox.pulses_of(kept.last, kept.waiting)
         box, dropped = outbox.without_channels(
             Outbox(waiting, pulses), frozenset(self.rules.channels), now
         )

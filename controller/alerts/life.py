@@ -206,7 +206,8 @@ def _tell(
 
 def _news(alert: Alert, rules: Rules, now: datetime) -> News | None:
     if alert.told_at is None:
-        return News.OPENED
+        # What seems over already need not be told of any more.
+        return News.OPENED if alert.gone_since is None else None
     if _worse_than_told(alert):
         return News.WORSE
     lasted = abs((now - alert.told_at).total_seconds())

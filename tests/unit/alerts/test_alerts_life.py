@@ -112,6 +112,16 @@ def test_what_is_silenced_is_kept_and_told_when_the_silence_is_over() -> None:
     assert news(watch) == ["opened"]
 
 
+def test_what_is_going_when_its_silence_ends_is_not_told_any_more() -> None:
+    watch = Watch()
+    watch.silences.append(silence(watch, 100))
+    watch.down("other")
+    watch.wait(90)
+    watch.up("other")
+    watch.wait(100)
+    assert (len(watch.over), watch.said) == (1, [])
+
+
 def test_what_is_over_before_its_silence_is_never_told() -> None:
     watch = Watch()
     watch.silences.append(silence(watch, 300))
