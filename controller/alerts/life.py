@@ -59,9 +59,12 @@ def turn(
     tellings: list[Telling] = []
     for key in {**alerts, **ripe}:
         before = alerts.get(key)
-        alert = _step(before, ripe.get(key), key in holding, seen, rules, now, new_id)
-        if alert is None:
-            continue
+        if before is not None:
+            alert = _step(before, ripe.get(key), key in holding, seen, rules, now)
+        else:
+            condition = ripe[key]
+            first = min(waiting[(key, condition.rule)], condition.since)
+            alert = _opened(condition, first, now, new_id())
         told, news = _tell(alert, silent, rules, now)
         if news is not None:
             tellings.append(Telling(news, told))
@@ -101,16 +104,13 @@ def _ripe(
 
 
 def _step(
-    before: Alert | None,
+    before: Alert,
     ripe: Condition | None,
     holds: bool,
     seen: Seen,
     rules: Rules,
     now: datetime,
-    new_id: Callable[[], str],
-) -> Alert | None:
-    if before is None:
-        return _opened(ripe, now, new_id()) if ripe is not None else None
+) -> Alert:
     if ripe is not None:
         return _renewed(before, ripe)
     if holds or seen.is_blind(before.key):
@@ -123,14 +123,14 @@ def _step(
     return replace(before, gone_since=gone, resolved_at=now, resolved_why=why)
 
 
-def _opened(condition: Condition, now: datetime, new_id: str) -> Alert:
+def _opened(condition: Condition, since: datetime, now: datetime, new_id: str) -> Alert:
     return Alert(
         id=new_id,
         key=condition.key,
         rule=condition.rule,
         severity=condition.severity,
         cause=condition.cause,
-        since=min(condition.since, now),
+        since=since,
         opened_at=now,
         service=condition.service,
         page=condition.page,

@@ -256,3 +256,7 @@ def test_the_first_sign_is_told_and_not_when_it_was_noticed() -> None:
     (alert,) = watch.open.values()
     assert alert.since == at(-40)
     assert alert.opened_at > START
+    watch.set(problems={"journal": "disk I/O error"})
+    watch.wait(16)
+    failing = watch.open["store:journal"]
+    assert (failing.opened_at - failing.since).total_seconds() == 15
