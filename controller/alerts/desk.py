@@ -105,11 +105,7 @@ class Desk:
         self._open = {alert.key: alert for alert in kept.alerts}
         self._silences = {silence.id: silence for silence in kept.silences}
         waiting = {delivery.id: delivery for delivery in kept.waiting}
-        pulses = {
-            one.channel: Pulse(bad_since=one.created_at, error=one.error)
-            for one in waiting.values()
-            if one.error is not None
-        }
+        pulses = outbox.pulses_of(kept.last, kept.waiting)
         box, dropped = outbox.without_channels(
             Outbox(waiting, pulses), frozenset(self.rules.channels), now
         )
@@ -156,12 +152,14 @@ class Desk:
                 now,
                 lambda: clock.new_id("alt"),
             )
+            deliveries = self._queue(turn.tellings, now)
+            # Only now: what broke before is looked at again in the next turn.
             self._ends.clear()
             self._open, self._pending = dict(turn.open), turn.pending
             self._silences = {s.id: s for s in self._silences.values() if s.until > now}
             if ends:
                 self._runs_seen = max(self._runs_seen or 0.0, *(end.at for end in ends))
-            await self._keep(turn.changed, self._queue(turn.tellings, now), bool(ends))
+            await self._keep(turn.changed, deliveries, bool(ends))
             self._send_due(now)
 
     def run_ended(self, end: RunEnd) -> None:

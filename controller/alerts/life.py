@@ -59,9 +59,12 @@ def turn(
     tellings: list[Telling] = []
     for key in {**alerts, **ripe}:
         before = alerts.get(key)
-        alert = _step(before, ripe.get(key), key in holding, seen, rules, now, new_id)
-        if alert is None:
-            continue
+        if before is not None:
+            alert = _step(before, ripe.get(key), key in holding, seen, rules, now)
+        else:
+            condition = ripe[key]
+            first = min(waiting[(key, condition.rule)], condition.since)
+            alert = _opened(condition, first, now, new_id())
         told, news = _tell(alert, silent, rules, now)
         if news is not None:
             tellings.append(Telling(news, told))
@@ -77,7 +80,7 @@ def acknowledged(alert: Alert, by: str, now: datetime) -> Alert:
     known = replace(alert, acked_at=now, acked_by=by)
     if not alert.runs:
         return known
-    return replace(known, resolved_at=now, resolved_why=text("alert.ended.acknowledged", by=by))
+    return replace(known, resolved_at=now, resolved_why=text("alert.ended.acknowledged"))
 
 
 def _pending(seen: Seen, before: Pending, now: datetime) -> dict[tuple[str, Rule], datetime]:
@@ -101,16 +104,13 @@ def _ripe(
 
 
 def _step(
-    before: Alert | None,
+    before: Alert,
     ripe: Condition | None,
     holds: bool,
     seen: Seen,
     rules: Rules,
     now: datetime,
-    new_id: Callable[[], str],
-) -> Alert | None:
-    if before is None:
-        return _opened(ripe, now, new_id()) if ripe is not None else None
+) -> Alert:
     if ripe is not None:
         return _renewed(before, ripe)
     if holds or seen.is_blind(before.key):
@@ -123,14 +123,14 @@ def _step(
     return replace(before, gone_since=gone, resolved_at=now, resolved_why=why)
 
 
-def _opened(condition: Condition, now: datetime, new_id: str) -> Alert:
+def _opened(condition: Condition, since: datetime, now: datetime, new_id: str) -> Alert:
     return Alert(
         id=new_id,
         key=condition.key,
         rule=condition.rule,
         severity=condition.severity,
         cause=condition.cause,
-        since=min(condition.since, now),
+        since=since,
         opened_at=now,
         service=condition.service,
         page=condition.page,
@@ -145,7 +145,7 @@ def _renewed(before: Alert, condition: Condition) -> Alert:
     """The alert with what is known now. Who was ill because of it once is told to the end; figures
     that change with every look are not followed, or it would be stored each second."""
     folded = (*before.folded, *(n for n in condition.folded if n not in before.folded))
-    same = before.cause.key == condition.cause.key and not condition.runs
+    same = _gist(before.cause) == _gist(condition.cause) and not condition.runs
     alert = replace(
         before,
         rule=condition.rule,
@@ -162,6 +162,12 @@ def _renewed(before: Alert, condition: Condition) -> Alert:
     if _worse(before, alert):
         alert = replace(alert, acked_at=None, acked_by=None)
     return alert
+
+
+def _gist(cause: Text) -> tuple[str, str]:
+    """What it says, without figures."""
+    why = cause.params.get("why")
+    return cause.key, why.key if isinstance(why, Text) else ""
 
 
 def _worse(before: Alert, after: Alert) -> bool:
@@ -200,7 +206,8 @@ def _tell(
 
 def _news(alert: Alert, rules: Rules, now: datetime) -> News | None:
     if alert.told_at is None:
-        return News.OPENED
+        # What seems over already need not be told of any more.
+        return News.OPENED if alert.gone_since is None else None
     if _worse_than_told(alert):
         return News.WORSE
     lasted = abs((now - alert.told_at).total_seconds())

@@ -147,6 +147,24 @@ def dead(outbox: Outbox) -> dict[str, tuple[datetime, str]]:
     }
 
 
+def pulses_of(last: Iterable[Delivery], waiting: Iterable[Delivery]) -> dict[str, Pulse]:
+    """How each channel was when the hub ended: by its last message that arrived or was given up,
+    and by those that failed and still wait."""
+    found: dict[str, Pulse] = {}
+    for one in last:
+        good = one.state is DeliveryState.SENT
+        found[one.channel] = (
+            Pulse(sent_at=one.ended_at)
+            if good
+            else Pulse(bad_since=one.ended_at, error=one.error or "")
+        )
+    for one in sorted(waiting, key=lambda d: d.created_at):
+        before = found.get(one.channel, Pulse())
+        if one.error is not None and before.bad_since is None:
+            found[one.channel] = replace(before, bad_since=one.created_at, error=one.error)
+    return found
+
+
 def without_channels(
     outbox: Outbox, channels: Collection[str], now: datetime
 ) -> tuple[Outbox, tuple[Delivery, ...]]:

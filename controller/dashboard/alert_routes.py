@@ -22,6 +22,7 @@ from controller.store.alerts import Page
 
 _WHERE = "/dashboard/alerts"
 _LISTED = 30
+_MESSAGES = 300
 _COMMENT = 500
 
 
@@ -154,6 +155,7 @@ class AlertPages:
         port, is_open = self._port, self._port.open()
         past, unread = await self._past(request.query_params.get("before") or None)
         query = _query(request)
+        sent = await self._sent()
         return await self._frame.pressing() | {
             "refusal": refusal,
             "summary": alerts.headline(is_open, language),
@@ -163,7 +165,8 @@ class AlertPages:
             "unread": unread,
             "silences": [alerts.quiet(one, language, now) for one in port.silences()],
             "channels": alerts.channels(port.channels(), port.kinds, port.waiting(), language, now),
-            "tested": await self._tested(request.query_params.get("tested", ""), language),
+            "told": alerts.told(sent, language),
+            "tested": _tested(sent, request.query_params.get("tested", ""), language),
             "durations": alerts.DURATIONS,
             "rules": [(rule, alerts.rule_name(rule, language)) for rule in Rule],
             "names": list(self._frame.marks(language)),
@@ -177,15 +180,17 @@ class AlertPages:
         except StoreError:
             return Page(()), True
 
-    async def _tested(self, delivery_id: str, language: str) -> Headline | None:
-        if not delivery_id:
-            return None
+    async def _sent(self) -> Sequence[Delivery]:
+        """The last messages; nothing where they cannot be read."""
         try:
-            recent = await self._port.deliveries()
+            return await self._port.deliveries(limit=_MESSAGES)
         except StoreError:
-            return None
-        found = next((one for one in recent if one.id == delivery_id), None)
-        return alerts.tested(found, language) if found is not None else None
+            return ()
+
+
+def _tested(sent: Sequence[Delivery], delivery_id: str, language: str) -> Headline | None:
+    found = next((one for one in sent if one.id == delivery_id), None)
+    return alerts.tested(found, language) if found is not None else None
 
 
 def _back(**query: str) -> RedirectResponse:

@@ -120,6 +120,26 @@ def headline(open_ones: Sequence[Alert], language: str) -> Headline:
     return Headline(Tone.OK, "check", word("ui.alerts.none", language))
 
 
+_ARRIVED: Mapping[DeliveryState, tuple[Tone, str]] = {
+    DeliveryState.SENT: (Tone.OK, "check"),
+    DeliveryState.WAITING: (Tone.WARN, "wait"),
+    DeliveryState.FAILED: (Tone.BAD, "fail"),
+}
+
+
+def told(deliveries: Iterable[Delivery], language: str) -> Mapping[str, tuple[Badge, ...]]:
+    """By alert, each channel it was told over and whether that arrived: the newest message of each.
+    `deliveries` are newest first."""
+    found: dict[str, dict[str, Badge]] = {}
+    for one in deliveries:
+        if one.alert is None or one.state not in _ARRIVED:
+            continue
+        tone, icon = _ARRIVED[one.state]
+        says = word(f"ui.alerts.delivery.{one.state}", language, channel=one.channel)
+        found.setdefault(one.alert, {}).setdefault(one.channel, Badge(tone, icon, says))
+    return {alert: tuple(badges.values()) for alert, badges in found.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Quiet:
     """One silence."""

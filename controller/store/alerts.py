@@ -21,6 +21,10 @@ from controller.store.rows import dumped, loaded
 
 _KEEP_DELIVERIES = 2_000
 _RUNS_SEEN = "alerts.runs_seen"
+_LAST = (
+    "SELECT body FROM delivery AS d WHERE id = (SELECT id FROM delivery WHERE channel = d.channel"
+    " AND state IN ('sent', 'failed') ORDER BY created_at DESC, id DESC LIMIT 1)"
+)
 
 _ALERT = TypeAdapter(Alert)
 _SILENCE = TypeAdapter(Silence)
@@ -29,12 +33,13 @@ _DELIVERY = TypeAdapter(Delivery)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is remembered at start: what is open, what waits, and up to when the ends of runs were
-    seen (None: never)."""
+    """What is remembered at start: what is open, what waits, the last message of each channel that
+    arrived or was given up, and up to when the ends of runs were seen (None: never)."""
 
     alerts: tuple[Alert, ...] = ()
     silences: tuple[Silence, ...] = ()
     waiting: tuple[Delivery, ...] = ()
+    last: tuple[Delivery, ...] = ()
     runs_seen: float | None = None
 
 
@@ -73,8 +78,10 @@ class AlertStore:
             lasting = tuple(loaded(_SILENCE, row["body"]) for row in silences)
             rows = c.execute("SELECT body FROM delivery WHERE state = 'waiting' ORDER BY id")
             waiting = tuple(loaded(_DELIVERY, row["body"]) for row in rows)
+            last = tuple(loaded(_DELIVERY, row["body"]) for row in c.execute(_LAST))
             seen = c.execute("SELECT value FROM setting WHERE name = ?", (_RUNS_SEEN,)).fetchone()
-            return Kept(alerts, lasting, waiting, float(seen["value"]) if seen else None)
+            until = float(seen["value"]) if seen else None
+            return Kept(alerts, lasting, waiting, last, until)
 
         return await self._db.read(work)
 

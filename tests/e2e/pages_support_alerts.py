@@ -86,7 +86,7 @@ class FakeAlerts:
                        percent=7.2, gib=3.4),
         )  # fmt: skip
         self.opened[known.id] = acknowledged(known, "127.0.0.1 Mozilla/5.0", clock.now())
-        self.raise_alert(
+        worst = self.raise_alert(
             Rule.GAVE_UP, Severity.CRITICAL, 400, service="saju-service",
             folded=("ai-monitoring-service", "paperwork-service"),
             page="/dashboard/incidents/inc-1",
@@ -96,6 +96,14 @@ class FakeAlerts:
             "sil_1", now + timedelta(hours=2), now, "127.0.0.1 curl/8", "crawling-service",
             Rule.SLOW, "the new crawler warms up its cache",
         )  # fmt: skip
+        states = {"ops": DeliveryState.SENT, "night-watch": DeliveryState.WAITING}
+        self.sent = [
+            Delivery(
+                f"dlv_{name}", name, News.OPENED, Severity.CRITICAL, "t", "b", now, now,
+                alert=worst.id, state=state,
+            )
+            for name, state in states.items()
+        ]  # fmt: skip
         self.pulses["ops"] = Pulse(sent_at=now - timedelta(minutes=6))
         self.pulses["night-watch"] = Pulse(
             bad_since=now - timedelta(minutes=9),
@@ -140,6 +148,7 @@ class FakeAlerts:
     async def deliveries(
         self, alert: str | None = None, channel: str | None = None, limit: int = 50
     ) -> Sequence[Delivery]:
+        self._check()
         return self.sent
 
     async def alert(self, alert_id: str) -> Alert:

@@ -62,6 +62,8 @@ def test_the_worst_that_nobody_knows_of_comes_first(hub: FakeHub, client: TestCl
     assert "acknowledged by browser" in html
     assert 'id="nav-firing" title="2 not acknowledged">2<' in html
     assert html.count('class="alert t-ok"') == 6
+    assert "told over ops" in html
+    assert "night-watch: not through yet" in html
 
 
 def test_nothing_is_wrong(client: TestClient) -> None:

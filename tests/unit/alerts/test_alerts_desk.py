@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from controller import clock
+from controller.alerts.outbox import Pulse
 from controller.alerts.rules import Route, Rules, with_terms
 from controller.errors import ConflictError, NotFoundError, StoreError
 from controller.i18n import catalogue
@@ -86,6 +87,22 @@ async def test_a_hub_that_was_killed_tells_nothing_twice_and_forgets_nothing(
         fourth.senses.watch.down("root")
         await fourth.settle()
         assert len(receiver.got) == 1
+
+
+async def test_how_a_channel_was_outlives_the_hub(tmp_path: Path, receiver: Receiver) -> None:
+    async with opened(tmp_path, BOTH, {"ops": receiver.address, "mail": "json://x"}) as office:
+        assert office.desk.channels() == {"ops": Pulse(), "mail": Pulse()}
+        await office.desk.test("ops")
+        receiver.status = 500
+        office.senses.watch.down("root")
+        await office.settle()
+        (before,) = [pulse for name, pulse in office.desk.channels().items() if name == "ops"]
+    rules = replace(BOTH, channels=("ops", "new"))
+    async with opened(tmp_path, rules, {"ops": receiver.address, "new": "json://x"}) as again:
+        after = again.desk.channels()
+        assert (after["ops"].sent_at, after["ops"].error) == (before.sent_at, before.error)
+        assert after["ops"].bad_since is not None
+        assert after["new"] == Pulse()
 
 
 async def test_a_dead_channel_is_told_over_the_others(tmp_path: Path, receiver: Receiver) -> None:

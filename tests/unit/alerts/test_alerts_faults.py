@@ -9,8 +9,10 @@ from datetime import timedelta
 
 import pytest
 
+from controller.alerts import message
 from controller.alerts.facts import DiskFact
 from controller.alerts.rules import LogPattern, Rules, with_terms
+from controller.i18n import LANGUAGES, catalogue
 from controller.model.alert import Rule, Severity
 from controller.model.incident import Kind
 from controller.model.text import text
@@ -228,6 +230,15 @@ def test_it_is_told_once_and_its_end_once(fault: Fault) -> None:
     assert watch.over[-1].id == alert.id
     watch.wait(600)
     assert len(watch.said) == 2
+    catalogue()
+    for language in LANGUAGES:
+        for news, told in watch.told:
+            title = message.title(told, news, language)
+            body = message.body(told, news, language, "http://hub", str)
+            # A sentence that misses a fact, or a key that is not there, shows as itself.
+            assert not re.search(r"alert\.|[{}]", title + body), (title, body)
+            assert body.endswith(f"http://hub/dashboard/alerts#{told.id}")
+            assert fault.service is None or fault.service in title
 
 
 def stopped(watch: Watch, name: str) -> None:

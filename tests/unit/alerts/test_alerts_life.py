@@ -94,7 +94,7 @@ def test_a_run_that_somebody_knows_of_is_over() -> None:
     watch.ends(run_end("run_1"))
     known = life.acknowledged(watch.one(Rule.RUN_FAILED), "kim", watch.now)
     assert known.state is AlertState.RESOLVED
-    assert known.resolved_why == text("alert.ended.acknowledged", by="kim")
+    assert (known.resolved_why, known.acked_by) == (text("alert.ended.acknowledged"), "kim")
 
 
 def silence(watch: Watch, seconds: float, **what: object) -> Silence:
@@ -110,6 +110,16 @@ def test_what_is_silenced_is_kept_and_told_when_the_silence_is_over() -> None:
     assert (len(watch.open), watch.said) == (1, [])
     watch.wait(2)
     assert news(watch) == ["opened"]
+
+
+def test_what_is_going_when_its_silence_ends_is_not_told_any_more() -> None:
+    watch = Watch()
+    watch.silences.append(silence(watch, 100))
+    watch.down("other")
+    watch.wait(90)
+    watch.up("other")
+    watch.wait(100)
+    assert (len(watch.over), watch.said) == (1, [])
 
 
 def test_what_is_over_before_its_silence_is_never_told() -> None:
@@ -177,6 +187,22 @@ def test_nothing_changes_where_nothing_changed() -> None:
         assert watch.turn().changed == ()
 
 
+def test_another_reason_is_shown_and_another_figure_is_not_stored() -> None:
+    watch = Watch()
+    watch.down("other")
+    watch.wait(70)
+    (first,) = watch.open.values()
+    watch.change("other", reason=text("exit.code", code=2))
+    assert watch.turn().changed == ()
+    watch.change("other", reason=text("fail.port_taken", port=80))
+    (changed,) = watch.turn().changed
+    assert (changed.id, changed.cause.params["why"]) == (
+        first.id,
+        text("fail.port_taken", port=80),
+    )
+    assert news(watch) == ["opened"]
+
+
 def test_routes_say_who_is_told_of_what() -> None:
     rules = Rules(
         channels=("ops", "dev", "all"),
@@ -230,3 +256,7 @@ def test_the_first_sign_is_told_and_not_when_it_was_noticed() -> None:
     (alert,) = watch.open.values()
     assert alert.since == at(-40)
     assert alert.opened_at > START
+    watch.set(problems={"journal": "disk I/O error"})
+    watch.wait(16)
+    failing = watch.open["store:journal"]
+    assert (failing.opened_at - failing.since).total_seconds() == 15
