@@ -211,7 +211,8 @@ class Crowd:
         self._port = port
         self._size = size
         self._listening: list[asyncio.Task[None]] = []
-        self._silent: list[asyncio.StreamWriter] = []
+        # A writer that is forgotten closes its connection.
+        self._writers: list[asyncio.StreamWriter] = []
         self._heard: dict[int, list[float]] = {}
         self._all = asyncio.Event()
         self._at = 0
@@ -220,10 +221,11 @@ class Crowd:
         gate = asyncio.Semaphore(100)
         streams = await asyncio.gather(*(self._ask(gate) for _ in range(self._size)))
         self._listening = [asyncio.create_task(self._listen(reader)) for reader, _ in streams]
+        self._writers = [writer for _, writer in streams]
         for _ in range(_MUTE):
             _, writer = await self._ask(gate)
             writer.transport.pause_reading()  # type: ignore[attr-defined]
-            self._silent.append(writer)
+            self._writers.append(writer)
 
     async def _ask(
         self, gate: asyncio.Semaphore
@@ -259,7 +261,7 @@ class Crowd:
         for task in self._listening:
             task.cancel()
         await asyncio.gather(*self._listening, return_exceptions=True)
-        for writer in self._silent:
+        for writer in self._writers:
             writer.close()
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
-from starlette.responses import StreamingResponse
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from controller import clock
 from controller.api import render, render_alerts, render_healing
@@ -19,7 +20,7 @@ from controller.model.incident import Incident
 from controller.model.recovery import Pause
 from controller.model.rehearsal import Rehearsal
 from controller.model.view import OperationView, ServiceView
-from controller.telemetry.bus import Bus
+from controller.telemetry.bus import Bus, Subscription
 
 _HEARTBEAT_S = 15.0
 _MAX_DIGITS = 18
@@ -84,17 +85,13 @@ def router(bus: Bus) -> APIRouter:
     @routes.get(
         "/events",
         summary="Live events (SSE)",
-        response_class=StreamingResponse,
+        response_class=Response,
         responses={200: {"content": {"text/event-stream": {}}, "description": "Never ends"}},
     )
     async def events(
         request: Request, last_event_id: Annotated[str | None, Header()] = None
-    ) -> StreamingResponse:
-        return StreamingResponse(
-            _stream(bus, _event_id(last_event_id), language_of(request)),
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )
+    ) -> EventStream:
+        return EventStream(bus, _event_id(last_event_id), language_of(request))
 
     return routes
 
@@ -104,21 +101,55 @@ def _event_id(sent: str | None) -> int | None:
     return int(sent) if sent and sent.isdecimal() and len(sent) <= _MAX_DIGITS else None
 
 
-async def _stream(bus: Bus, after: int | None, language: str) -> AsyncIterator[str | bytes]:
-    listener = bus.subscribe(after)
-    try:
-        yield f"retry: 1000\n: hub event stream, last id {bus.last_id}\n\n"
-        if after is not None and not bus.complete_since(after):
-            yield "event: resync\ndata: {}\n\n"
+class EventStream(Response):
+    """One client's stream. Thousands may be open, so each costs one task beside the request's own
+    and bytes that all of one language share; StreamingResponse takes twice of both."""
+
+    def __init__(self, bus: Bus, after: int | None, language: str):
+        super().__init__(
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+        # How long it will be is not known.
+        del self.headers["content-length"]
+        self._bus = bus
+        self._after = after
+        self._language = language
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        listener = self._bus.subscribe(self._after)
+        leaving = asyncio.ensure_future(_until_gone(receive, listener))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await self._tell(listener, send)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            leaving.cancel()
+            self._bus.unsubscribe(listener)
+
+    async def _tell(self, listener: Subscription, send: Send) -> None:
+        said = f"retry: 1000\n: hub event stream, last id {self._bus.last_id}\n\n"
+        if self._after is not None and not self._bus.complete_since(self._after):
+            said += "event: resync\ndata: {}\n\n"
+        await _send(send, said.encode())
         while True:
             try:
                 async with asyncio.timeout(_HEARTBEAT_S):
                     event = await listener.get()
             except TimeoutError:
-                yield ": still here\n\n"
+                await _send(send, b": still here\n\n")
                 continue
             if event is None:
                 return
-            yield event.frame(language)
-    finally:
-        bus.unsubscribe(listener)
+            await _send(send, event.frame(self._language))
+
+
+async def _send(send: Send, body: bytes) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+async def _until_gone(receive: Receive, listener: Subscription) -> None:
+    """A client that left is not written to any more."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    listener.end()

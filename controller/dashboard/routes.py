@@ -6,6 +6,7 @@ rendered whole, and its live part again as a fragment that the browser morphs in
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import cache
@@ -239,20 +240,21 @@ class Pages:
         }
 
     async def _latest(self, request: Request) -> dict[str, Any]:
-        found, unread = await self._incidents(None, None, _LATEST)
         language, now = _wishes(request).language, clock.now()
-        return (
-            await self.pressing()
-            | run_routes.under_way(self._workflows, language, now)
-            | {
-                "latest": [incidents.line(incident, language, now) for incident in found],
-                "alarms": lambda rows: overview.alarms(self._alerts.open(), rows, language, now),
-                "failed_runs": await overview.failed_runs(self._workflows, language, now),
-                "graph": lambda rows: stack_graph.draw(rows, language),
-                "unread": unread,
-                "wakes": "all",
-            }
+        (found, unread), pressing, failed = await asyncio.gather(
+            self._incidents(None, None, _LATEST),
+            self.pressing(),
+            overview.failed_runs(self._workflows, language, now),
         )
+        facts: dict[str, Any] = pressing | run_routes.under_way(self._workflows, language, now)
+        return facts | {
+            "latest": [incidents.line(incident, language, now) for incident in found],
+            "alarms": lambda rows: overview.alarms(self._alerts.open(), rows, language, now),
+            "failed_runs": failed,
+            "graph": lambda rows: stack_graph.draw(rows, language),
+            "unread": unread,
+            "wakes": "all",
+        }
 
     async def _listed(self, request: Request) -> dict[str, Any]:
         """The list under its filter. An unknown state filters nothing; an unknown service all."""

@@ -1,6 +1,7 @@
 /* Keeps the live part equal to what the hub says. Events only wake: the server renders, we morph. */
 
-const GAP_MS = 200; // at most five refreshes a second, the first at once
+const PAIR_MS = 400; // at most five refreshes a second, of which two may follow at once: a death
+// that comes right after something of no matter is not to wait for it
 const POLL_MS = 20_000; // measures and "ago" texts move on without an event
 const GRACE_MS = 2_000; // a hub that restarts quickly is not worth an alarm
 const ANSWER_MS = 5_000;
@@ -71,7 +72,7 @@ export class Live {
   #fresh = new Date();
   #fetched = true;
   #lost = null;
-  #last = 0;
+  #last = [-PAIR_MS, -PAIR_MS]; // when the last two refreshes began
   #due = null;
   #fetching = false;
   #again = false;
@@ -112,7 +113,7 @@ export class Live {
     if (this.#fetching) {
       this.#again = true;
     } else if (!this.#due) {
-      const wait = Math.max(0, this.#last + GAP_MS - performance.now());
+      const wait = Math.max(0, this.#last[0] + PAIR_MS - performance.now());
       this.#due = setTimeout(() => this.#refresh(), wait);
     }
   }
@@ -162,7 +163,7 @@ export class Live {
   async #refresh() {
     this.#due = null;
     this.#fetching = true;
-    this.#last = performance.now();
+    this.#last = [this.#last[1], performance.now()];
     try {
       update(this.#root, await fetchFragment(this.#address()));
       this.#fresh = new Date();
