@@ -33,6 +33,7 @@ from controller.model.alert import AlertState
 
 _STORE: Described = {503: PROBLEMS[503] | {"description": "The store cannot be read or written"}}
 _FORBIDDEN: Described = {403: PROBLEMS[403]}
+_MANY: Described = {409: PROBLEMS[409] | {"description": "There are too many already"}}
 _OVER: Described = {409: PROBLEMS[409] | {"description": "It is over already"}}
 
 
@@ -58,7 +59,7 @@ class AlertRoutes:
             "/silences",
             status_code=201,
             response_model=SilenceShape,
-            responses={**UNKNOWN, **_FORBIDDEN, 422: PROBLEMS[422], **_STORE},
+            responses={**UNKNOWN, **_FORBIDDEN, **_MANY, 422: PROBLEMS[422], **_STORE},
             summary="Let nobody be told for a while",
         )(self.silence)
         routes.delete(

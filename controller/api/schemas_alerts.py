@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from controller.config.managed import parse_days
+from controller.config.settings_alerts import Wait
 from controller.model.alert import AlertState, DeliveryState, News, Rule, Severity
 
 
@@ -93,9 +93,9 @@ class SilenceRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    duration: Annotated[
-        float, BeforeValidator(parse_days, json_schema_input_type=float | str), Field(ge=1)
-    ] = Field(description="Seconds, or text like 30m or 8h; at most 30 days.")
+    duration: Annotated[Wait, Field(ge=1)] = Field(
+        description="Seconds, or text like 30m or 8h; at most 30 days."
+    )
     service: str | None = Field(None, description="Only of this service. Default: of anything.")
     rule: Rule | None = Field(None, description="Only of this rule. Default: of all.")
     comment: str = Field("", max_length=500, description="Why, for the others.")

@@ -24,6 +24,7 @@ _WHERE = "/dashboard/alerts"
 _LISTED = 30
 _MESSAGES = 300
 _COMMENT = 500
+_FIELDS = 8
 
 
 class AlertsPort(Protocol):
@@ -104,9 +105,9 @@ class AlertPages:
 
     async def silence(self, request: Request) -> Response:
         """Of what an alert is about, or of what was chosen."""
-        given = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=8)
-        said = {name: values[0].strip() for name, values in given.items()}
+        body = (await request.body()).decode("utf-8", "replace")
         try:
+            said = _said(body, _language(request))
             service, rule, lasting_s = self._asked(request, said)
             comment = said.get("comment", "")[:_COMMENT]
             await self._port.silence(service, rule, lasting_s, _asker(request), comment)
@@ -186,6 +187,15 @@ class AlertPages:
             return await self._port.deliveries(limit=_MESSAGES)
         except StoreError:
             return ()
+
+
+def _said(body: str, language: str) -> dict[str, str]:
+    """The first value of each field. Raises QuestionError."""
+    try:
+        given = parse_qs(body, max_num_fields=_FIELDS)
+    except ValueError as error:
+        raise QuestionError(word("ui.alerts.no_sense", language)) from error
+    return {name: values[0].strip() for name, values in given.items()}
 
 
 def _tested(sent: Sequence[Delivery], delivery_id: str, language: str) -> Headline | None:

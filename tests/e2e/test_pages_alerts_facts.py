@@ -124,6 +124,14 @@ def test_a_refusal_stands_on_the_page(
     assert "<img src=x" not in answer.text
 
 
+def test_a_form_that_nobody_would_send_is_refused(client: TestClient) -> None:
+    for body in (b"&".join(b"a%d=1" % n for n in range(50)), b"\xff\xfe=%ff&duration=%00", b"="):
+        answer = client.post(f"{PAGE}/silences", content=body)
+        assert answer.status_code == 422
+    for path in ("/%00/ack", "/silences/%ff%fe/remove", "/channels/%2e%2e%2f/test"):
+        assert client.post(PAGE + path).status_code == 404
+
+
 def test_hostile_names_and_texts_are_inert(hub: FakeHub, client: TestClient) -> None:
     hub.alerts.raise_alert(
         Rule.LOG_PATTERN,

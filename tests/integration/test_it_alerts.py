@@ -101,6 +101,31 @@ def test_a_dependency_that_healing_gives_up_on(
     assert "hunter2secret" not in hub.client.get("/alerts/channels").text + hub.log.read_text()
 
 
+def test_what_a_person_does_is_no_alert(
+    make_hub: MakeHub, make_stack: MakeStack, image: str, free_port: Ports, witness: Witness
+) -> None:
+    """With rules far more nervous than anybody would have them."""
+    nervous = {"after": "2s", "quiet": "1s"}
+    flapping = {"count": 1, "window": "10m"}
+    home = make_stack(
+        {
+            "root": serving(image, free_port(), labels=QUICK),
+            "leaf": serving(image, free_port(), labels=QUICK, depends_on=after("root")),
+        },
+        alerts={"rules": {"service_down": nervous, "unhealthy": nervous, "flapping": flapping}},
+    )
+    hub = make_hub(home).start().wait_ready()
+    hub.client.done("start-all")
+    hub.client.done("restart-all")
+    rehearsed = hub.client.send("/orchestration/services/root/rehearse", {"fault": "crash"}).json()
+    where = f"/rehearsals/{rehearsed['id']}"
+    eventually(lambda: hub.client.get(where).json()["ended_at"], 60, "it was rehearsed")
+    witness.container(home.project, "root").stop()
+    eventually(lambda: hub.client.services()["root"]["health"] == "held", 20, "it is held")
+    pause(3)
+    assert alerts(hub) == []
+
+
 def deliveries(hub: HubProcess, where: str) -> list[Json]:
     """Newest first: what was told, and whether it arrived."""
     found = hub.client.get(where).json()["deliveries"]

@@ -106,11 +106,21 @@ async def test_a_silence_is_made_shown_and_taken_back(scene: Scene) -> None:
         ({"duration": "1h", "rule": "nosuch"}, "rule"),
         ({"duration": "1h", "comment": "x" * 501}, "comment"),
         ({"duration": "1h", "extra": 1}, "extra"),
+        ({"duration": True}, "duration"),
+        ({"duration": [1]}, "duration"),
+        ({"duration": {"a": 1}}, "duration"),
+        ({"duration": "nan"}, "duration"),
+        ({"duration": "1h", "comment": "\ud800"}, "comment"),
+        ({"duration": "1h", "service": 7}, "service"),
         ([], "body"),
     ],
 )
 async def test_a_silence_that_cannot_be_is_refused(scene: Scene, body: Any, said: str) -> None:
-    answer = await scene.client.post("/alerts/silences", json=body)
+    answer = await scene.client.post(
+        "/alerts/silences",
+        content=json.dumps(body),
+        headers={"Content-Type": "application/json"},
+    )
     assert answer.status_code == 422
     assert said in answer.json()["detail"]
 
