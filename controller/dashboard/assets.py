@@ -24,6 +24,8 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 PREFIX = "/dashboard/assets"
+# What every page wants before it paints comes in one answer, in this order.
+_TOGETHER = {"pages.css": ("base.css", "parts.css", "healing.css", "workflows.css", "panel.css")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,18 @@ class Assets:
 
 def load(folder: Path) -> Assets:
     """Read every servable file under `folder`; notes and licences beside them stay private."""
-    files = {}
-    whole = hashlib.sha256()
-    for file in sorted(folder.rglob("*")):
-        if file.suffix not in _TYPES:
-            continue
-        path, body = file.relative_to(folder).as_posix(), file.read_bytes()
-        digest = hashlib.sha256(body).hexdigest()
-        whole.update(f"{path}={digest}\n".encode())
-        files[path] = Asset(body, _TYPES[file.suffix], digest[:20], packing.every_way(body))
-    return Assets(whole.hexdigest()[:12], files)
+    found = {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.suffix in _TYPES
+    }
+    for name, parts in _TOGETHER.items():
+        found[name] = b"\n".join(found.pop(part) for part in parts)
+    files = {path: _asset(path, body) for path, body in found.items()}
+    whole = "".join(f"{path}={asset.tag}\n" for path, asset in files.items())
+    return Assets(hashlib.sha256(whole.encode()).hexdigest()[:12], files)
+
+
+def _asset(path: str, body: bytes) -> Asset:
+    tag = hashlib.sha256(body).hexdigest()[:20]
+    return Asset(body, _TYPES[Path(path).suffix], tag, packing.every_way(body))

@@ -70,12 +70,12 @@ def test_first_paint_is_small(client: TestClient, hub: FakeHub, path: str) -> No
 
 
 def test_assets_are_kept_for_ever_at_their_address_only(client: TestClient) -> None:
-    url = re.findall(r'href="([^"]+base\.css)"', client.get("/dashboard").text)[0]
+    url = re.findall(r'href="([^"]+pages\.css)"', client.get("/dashboard").text)[0]
     first = client.get(url)
     assert "immutable" in first.headers["cache-control"]
     again = client.get(url, headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    other = client.get("/dashboard/assets/000000000000/base.css")
+    other = client.get("/dashboard/assets/000000000000/pages.css")
     assert other.headers["cache-control"] == "no-cache"
 
 
