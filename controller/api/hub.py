@@ -7,6 +7,7 @@ from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Query
 from prometheus_client.core import Metric
+from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from controller.api.answers import json_response
@@ -14,7 +15,10 @@ from controller.api.schemas import Checks, HubHealth
 from controller.orchestrator.world import World
 from controller.telemetry import metrics
 
-Verbose = Annotated[bool, Query(description="List every check.")]
+# The word alone says it, as in Kubernetes' own checks.
+Verbose = Annotated[
+    bool, BeforeValidator(lambda said: said == "" or said), Query(description="List every check.")
+]
 
 
 class Checker(Protocol):

@@ -90,8 +90,11 @@ def _blocks_v1(folder: Path) -> tuple[int | None, int | None]:
         text = (folder / "blkio.throttle.io_service_bytes_recursive").read_text()
     except OSError:
         return None, None
-    # `8:0 Read 4096`, a line for each device and kind; the last is the total.
+    # `8:0 Read 4096`, a line for each device and kind; the last is the total. Newer kernels count
+    # only what a limit is set for: a total alone says nothing.
     rows = [row for row in map(str.split, text.splitlines()) if len(row) == 3]
+    if not rows:
+        return None, None
     read = sum(int(row[2]) for row in rows if row[1] == "Read")
     return read, sum(int(row[2]) for row in rows if row[1] == "Write")
 

@@ -88,8 +88,10 @@ async def test_alive_and_not_ready(client: httpx.AsyncClient) -> None:
     assert ready.status_code == 503
     assert ready.json()["checks"]["engine"] == "does not answer"
     assert ready.json()["checks"]["store"] == "ok"
-    verbose = await client.get("/livez?verbose=true")
-    assert verbose.json()["checks"] == {"background_tasks": "ok"}
+    for said in ("verbose=true", "verbose"):
+        verbose = await client.get(f"/livez?{said}")
+        assert verbose.json()["checks"] == {"background_tasks": "ok"}
+    assert (await client.get("/livez?verbose=perhaps")).status_code == 422
 
 
 async def test_metrics_say_that_the_engine_is_gone(client: httpx.AsyncClient) -> None:
