@@ -274,7 +274,7 @@ def test_usage_on_the_old_hierarchies(tmp_path: Path, place: str) -> None:
     found = read_usage(CID, tmp_path)
     assert found is not None
     assert (found.read_bytes, found.written_bytes) == (4100, 100)
-    write(tmp_path / "blkio" / place, **{"blkio.throttle.io_service_bytes_recursive": "Total 0\n"})
+    (tmp_path / "blkio" / place / "blkio.throttle.io_service_bytes_recursive").write_text("Total 0")
     found = read_usage(CID, tmp_path)
     assert found is not None
     assert (found.read_bytes, found.written_bytes) == (None, None), "nobody counted"
