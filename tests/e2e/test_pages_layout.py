@@ -46,6 +46,10 @@ CUT = """
 """
 
 
+# One way to the browser and back for all of it.
+LOOK = f"() => [document.documentElement.scrollWidth, ({OVERFLOWING})(), ({CUT})()]"
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def module_stage() -> AsyncIterator[Stage]:
     async with staged() as stage:
@@ -73,10 +77,10 @@ async def fits(page: Page, name: str) -> None:
             await page.emulate_media(color_scheme=theme)
             path = f"{SHOTS}/{name}-{width}-{theme}.png"
             await page.screenshot(path=path, full_page=width <= 1000)
-        sizes = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-        assert sizes[0] <= sizes[1], width
-        assert await page.evaluate(OVERFLOWING) == [], width
-        assert await page.evaluate(CUT) == [], width
+        wide, sticking_out, cut = await page.evaluate(LOOK)
+        assert wide <= width, width
+        assert sticking_out == [], width
+        assert cut == [], width
     await page.set_viewport_size({"width": SIZES[0][0], "height": SIZES[0][1]})
 
 
