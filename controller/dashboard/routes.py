@@ -134,7 +134,6 @@ class Pages:
         self._workflows = workflows
         self._alerts = alerts
         self._assets, self._jinja = _loaded()
-        self._jinja.globals.update(firing=lambda: alerts.firing)
 
     async def overview(self, request: Request) -> HTMLResponse:
         return self.page(request, "overview", await self._latest(request))
@@ -233,6 +232,7 @@ class Pages:
             "pause_action": incidents.pause_action(pause is not None, language),
             "open_incidents": len(still_open),
             "given_up": len(given_up),
+            "firing": self._alerts.firing,
             "title": "",
             "wakes": "",
             "troubles": incidents.by_service(view, still_open, given_up, language, now),
