@@ -6,18 +6,15 @@ power fails is read again from the engine, so nothing waits for the disk here.
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
-from controller.errors import StoreError
 from controller.model.log import Row
-from controller.store.sqlite import migrate, transaction
+from controller.store.own_file import OwnFile
+from controller.store.sqlite import transaction
 
 ALL_LEVELS = 0xFF
 _DROPPED_AT_ONCE = 200
@@ -100,37 +97,11 @@ class Dropped:
     more: bool
 
 
-class LogFile:
+class LogFile(OwnFile):
     """One file, for one thread at a time. Everything raises StoreError."""
 
     def __init__(self, file: Path, *, read_only: bool = False):
-        self._file = file
-        self._read_only = read_only
-        self._connection: sqlite3.Connection | None = None
-
-    def open(self) -> None:
-        with self._explained():
-            if self._read_only:
-                connection = sqlite3.connect(
-                    f"file:{self._file}?mode=ro", uri=True, check_same_thread=False
-                )
-                connection.execute("PRAGMA busy_timeout = 2000")
-                self._connection = connection
-                return
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
-            self._connection = connection
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA busy_timeout = 2000")
-            os.chmod(self._file, 0o600)
-            migrate(connection, self._file, _STEPS)
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        super().__init__(file, _STEPS, is_durable=False, read_only=read_only)
 
     # Writing
 
@@ -299,22 +270,6 @@ class LogFile:
                 # It may have been dropped meanwhile.
                 if row is not None:
                     yield source, at, row[0]
-
-    @property
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise StoreError(f"{self._file} is not open", remedy="Ask again in a moment.")
-        return self._connection
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(
-                f"{self._file}: {error}",
-                remedy="Check the disk's free space and that the hub may write to this folder.",
-            ) from error
 
 
 def _conditions(

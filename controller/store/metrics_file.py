@@ -7,19 +7,16 @@ subject's block of that day, which is kept longer and holds less.
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
 import orjson
 
-from controller.errors import StoreError
 from controller.model.metric import Scope, Subject
-from controller.store.sqlite import migrate, transaction
+from controller.store.own_file import OwnFile
+from controller.store.sqlite import transaction
 
 _STEPS = (
     """
@@ -57,41 +54,11 @@ class PackedBlock:
     id: int | None = None
 
 
-class MetricsFile:
+class MetricsFile(OwnFile):
     """One file, for one thread at a time. Everything raises StoreError."""
 
     def __init__(self, file: Path, *, read_only: bool = False):
-        self._file = file
-        self._read_only = read_only
-        self._connection: sqlite3.Connection | None = None
-
-    def open(self) -> None:
-        with self._explained():
-            if self._read_only:
-                connection = sqlite3.connect(
-                    f"file:{self._file}?mode=ro", uri=True, check_same_thread=False
-                )
-                connection.execute("PRAGMA busy_timeout = 2000")
-                self._connection = connection
-                return
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
-            try:
-                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.execute("PRAGMA busy_timeout = 2000")
-                os.chmod(self._file, 0o600)
-                migrate(connection, self._file, _STEPS)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        super().__init__(file, _STEPS, is_durable=True, read_only=read_only)
 
     # Writing
 
@@ -178,20 +145,3 @@ class MetricsFile:
                 for suffix in ("", "-wal")
                 if (file := self._file.with_name(self._file.name + suffix)).exists()
             )
-
-    @property
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise StoreError(f"{self._file} is not open", remedy="Ask again in a moment.")
-        return self._connection
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(
-                f"{self._file}: {error}",
-                remedy="Check the disk's free space and that the hub may write to this folder; a"
-                " damaged file can be moved away, and the hub begins a new one.",
-            ) from error
