@@ -43,6 +43,8 @@ PATHS = (
     f"/dashboard/workflows/runs/{RUN.id}",
     "/dashboard/logs",
     "/dashboard/admin",
+    "/dashboard/alerts",
+    "/dashboard/metrics",
 )
 # The rules of WCAG 2.2 A and AA and axe's own; what is found is told with where it is.
 FAULTS = """
