@@ -13,19 +13,12 @@ let asked = 0; // the newest question; answers to older ones are too late
 let options = [];
 let at = -1;
 
-export function toggle() {
-  if (dialog.open) return dialog.close();
-  words.value = "";
-  dialog.showModal();
-  words.focus();
-  ask();
-}
-
 function pause() {
   return new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
 }
 
-async function ask() {
+/** Offer what fits the words as they are now. */
+export async function ask() {
   const mine = ++asked;
   const address = `${document.body.dataset.fragments}palette?q=${encodeURIComponent(words.value)}`;
   const answer = () => fetchFragment(address).catch(() => null);
