@@ -46,8 +46,19 @@ CUT = """
 """
 
 
+# Charts are drawn anew, to measure, in a frame after their room has changed.
+DRAWN = """
+async () => {
+  const fit = (e) => e.offsetWidth <= e.closest(".chart-plot").clientWidth + 1;
+  for (let n = 0; n < 300 && ![...document.querySelectorAll(".u-wrap")].every(fit); n++)
+    await new Promise(requestAnimationFrame);
+}
+"""
 # One way to the browser and back for all of it.
-LOOK = f"() => [document.documentElement.scrollWidth, ({OVERFLOWING})(), ({CUT})()]"
+LOOK = f"""async () => {{
+  await ({DRAWN})();
+  return [document.documentElement.scrollWidth, ({OVERFLOWING})(), ({CUT})()];
+}}"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
