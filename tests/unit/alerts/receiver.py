@@ -15,13 +15,16 @@ from typing import Any
 
 from controller.alerts.desk import Desk
 from controller.alerts.facts import Facts, RunEnd
-from controller.alerts.rules import Rules
+from controller.alerts.rules import Rules, with_terms
 from controller.alerts.sender import AppriseSender, Sender, kind_of
-from controller.model.alert import Alert
+from controller.model.alert import Alert, Rule
 from controller.store.alerts import AlertStore
 from controller.store.database import Database
 from controller.tasks import Tasks
 from tests.unit.alerts.watch import Watch
+
+AT_ONCE = with_terms({rule: {"after_s": 0.0, "quiet_s": 0.0} for rule in Rule})
+RULES = Rules(AT_ONCE, channels=("ops",))
 
 
 @dataclass

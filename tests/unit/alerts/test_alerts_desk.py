@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,35 +11,15 @@ import pytest
 
 from controller import clock
 from controller.alerts.outbox import Pulse
-from controller.alerts.rules import Route, Rules, with_terms
+from controller.alerts.rules import Route
 from controller.errors import ConflictError, NotFoundError, StoreError
-from controller.i18n import catalogue
 from controller.model.alert import AlertState, DeliveryState, News, Rule, Severity
 from controller.model.view import Health
 from controller.store.alerts import Changes
-from tests.unit.alerts.receiver import Office, Receiver, opened, receiving
+from tests.unit.alerts.receiver import RULES, Office, Receiver, opened, receiving
 from tests.unit.alerts.watch import GIVEN_UP, run_end
 
-AT_ONCE = with_terms({rule: {"after_s": 0.0, "quiet_s": 0.0} for rule in Rule})
-RULES = Rules(AT_ONCE, channels=("ops",))
 BOTH = replace(RULES, channels=("ops", "mail"))
-
-
-@pytest.fixture(autouse=True)
-def sentences() -> None:
-    catalogue()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
-
-
-@pytest.fixture
-async def office(tmp_path: Path, receiver: Receiver) -> AsyncIterator[Office]:
-    async with opened(tmp_path, RULES, {"ops": receiver.address}) as office:
-        yield office
 
 
 async def test_a_fault_and_its_end_arrive_once_each(office: Office, receiver: Receiver) -> None:

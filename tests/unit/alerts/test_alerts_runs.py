@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import pytest
-
 from controller.alerts.run_ends import RunEnds
-from controller.i18n import catalogue
 from controller.model.alert import AlertState, Rule
 from controller.model.run import RunStatus
-from tests.unit.alerts.receiver import Office, Receiver, opened, receiving
-from tests.unit.alerts.test_alerts_desk import RULES
+from tests.unit.alerts.receiver import RULES, Office, Receiver, opened
 from tests.unit.workflow.workflow_builders import Bench, bench, failing, line
-
-
-@pytest.fixture(autouse=True)
-def sentences() -> None:
-    catalogue()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
-
-
-@pytest.fixture
-async def office(tmp_path: Path, receiver: Receiver) -> AsyncIterator[Office]:
-    async with opened(tmp_path, RULES, {"ops": receiver.address}) as office:
-        yield office
 
 
 def watched(b: Bench, office: Office) -> RunEnds:
