@@ -13,6 +13,7 @@ from controller import __version__
 from controller.cli import (
     alerts,
     checkup,
+    compose,
     events,
     healing,
     logs,
@@ -77,7 +78,19 @@ def _before_every_command(
     ctx.obj = GlobalChoices(hub=hub, as_json=as_json, language=lang)
 
 
-for module in (services, healing, workflows, runs, logs, alerts, top, events, checkup, machine):
+for module in (
+    services,
+    healing,
+    workflows,
+    runs,
+    logs,
+    alerts,
+    top,
+    events,
+    checkup,
+    compose,
+    machine,
+):
     app.registered_commands.extend(module.commands.registered_commands)
     app.registered_groups.extend(module.commands.registered_groups)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import sys
 from pathlib import Path
 
 from controller.config.yaml12 import MAX_CHARS
@@ -17,6 +18,7 @@ from controller.errors import ConfigError
 
 # One file may be read for each of very many services.
 MAX_TOTAL = 8 * 1024 * 1024
+STDIN = "-"
 
 
 class FileReader:
@@ -78,6 +80,8 @@ class FileReader:
             )
 
     def _bytes(self, path: str, missing_ok: bool) -> bytes | None:
+        if path == STDIN:
+            return self._regular_bytes("standard input", sys.stdin.fileno(), any_kind=True)
         try:
             # O_NONBLOCK: opening a FIFO without a writer would wait for ever.
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -100,8 +104,8 @@ class FileReader:
         finally:
             os.close(descriptor)
 
-    def _regular_bytes(self, path: str, descriptor: int) -> bytes:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    def _regular_bytes(self, path: str, descriptor: int, *, any_kind: bool = False) -> bytes:
+        if not any_kind and not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ConfigError([f"{path}: not a regular file"], remedy="name a plain text file")
         chunks: list[bytes] = []
         room = MAX_CHARS + 1

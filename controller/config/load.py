@@ -14,10 +14,11 @@ from typing import Any
 
 from controller import __version__
 from controller.config.channels import channel_addresses, check_alerts
-from controller.config.compose.pipeline import Compiled, Request, compile_stack
+from controller.config.compose.discover import NAMES, default_files, named_files
+from controller.config.compose.pipeline import Compiled, Request, compile_stack, environment
 from controller.config.compose.project import check_name
 from controller.config.compose.to_spec import to_stack
-from controller.config.files import FileReader
+from controller.config.files import STDIN, FileReader
 from controller.config.managed import (
     Treatment,
     combine,
@@ -120,24 +121,40 @@ def normalise(
     """The normalised compose model, in the shape of `docker compose config --format json`.
 
     `warnings`, if given, receives a sentence for all that is read and not honoured.
-    Raises ConfigError.
+    Without `files` those of COMPOSE_FILE or of the folder count. Raises ConfigError.
     """
-    if not files:
-        raise ConfigError(["no compose file given"], remedy="name one with -f")
-    paths = tuple(os.path.abspath(file) for file in files)
-    folder = os.path.abspath(project_directory) if project_directory else os.path.dirname(paths[0])
+    here = os.path.abspath(project_directory or os.getcwd())
+    envs = tuple(os.path.abspath(file) for file in env_files)
+    reader = FileReader()
+    paths = tuple(STDIN if file == STDIN else os.path.abspath(file) for file in files)
+    paths = paths or _discovered(here, envs, env, reader)
+    first = os.getcwd() if paths[0] == STDIN else os.path.dirname(paths[0])
     request = Request(
         files=paths,
-        project_directory=folder,
+        project_directory=here if project_directory else first,
         env=env,
-        env_files=tuple(os.path.abspath(file) for file in env_files),
+        env_files=envs,
         profiles=tuple(profiles),
         project=project,
     )
-    compiled = compile_stack(request, FileReader())
+    compiled = compile_stack(request, reader)
     if warnings is not None:
         warnings.extend(compiled.report.warnings)
     return compiled.model
+
+
+def _discovered(
+    folder: str, env_files: tuple[str, ...], env: Mapping[str, str], reader: FileReader
+) -> tuple[str, ...]:
+    """The files that COMPOSE_FILE names, else those of the folder or of one above it."""
+    known = environment(folder, env_files, env, reader, Report())
+    found = named_files(known, folder) or default_files(folder, os.path.isfile)
+    if not found:
+        raise ConfigError(
+            [f"{folder}: no compose file here or in a folder above"],
+            remedy=f"name one with -f, or make a {NAMES[0]}",
+        )
+    return found
 
 
 def _from_settings(found: SettingsFile) -> dict[str, tuple[Treatment, Mark]]:

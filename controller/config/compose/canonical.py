@@ -37,6 +37,7 @@ from controller.config.compose.canonical_values import (
     size,
     texts,
 )
+from controller.config.compose.rebase import is_remote
 from controller.config.node import Node
 
 
@@ -119,14 +120,10 @@ def _build(node: Node, context: Context) -> dict[str, Any]:
                 if not is_empty(value):
                     build[key] = value
     where = str(build.get("context", "."))
-    build["context"] = where if _is_remote(where) else context.path(where)
+    build["context"] = where if is_remote(where) else context.path(where)
     if "dockerfile" not in build and "dockerfile_inline" not in build:
         build["dockerfile"] = "Dockerfile"
     return build
-
-
-def _is_remote(where: str) -> bool:
-    return "://" in where or where.startswith(("git@", "github.com/", "service:", "target:"))
 
 
 def _depends_on(node: Node, _context: Context) -> dict[str, Any]:

@@ -5,12 +5,12 @@ They take nodes that have passed `schema.py`, so a value of the wrong kind does 
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from controller.config.compose import shapes
+from controller.config.compose.rebase import absolute
 from controller.config.compose.units import (
     format_duration,
     go_text,
@@ -60,9 +60,7 @@ class Context:
 
     def path(self, text: str) -> str:
         """An absolute path; `~` is the home directory of the environment."""
-        if text == "~" or text.startswith("~/"):
-            text = self.env.get("HOME", "/root") + text[1:]
-        return posixpath.normpath(posixpath.join(self.project_directory, text))
+        return absolute(text, self.project_directory, self.env.get("HOME", "/root"))
 
 
 Convert = Callable[[Node, Context], Any]

@@ -61,6 +61,22 @@ def merge_all(trees: list[Node], report: Report) -> Node:
     return merged
 
 
+def merge_service(base: Node, over: Node, name: str, report: Report) -> Node:
+    """What a service says, over what it extends."""
+    return _merge(_clean(base, ("services", name)), over, ("services", name), report)
+
+
+def merge_under(ours: Node, included: Node, kind: str, report: Report) -> Node:
+    """A section with what an included file says of it below; what both say is merged."""
+    merged = dict(ours.map())
+    for name, theirs in included.map().items():
+        if name in merged:
+            merged[name] = _merge(theirs, merged[name], (kind, name), report)
+        else:
+            merged[name] = theirs
+    return Node(merged, ours.mark, ours.tag)
+
+
 def _clean(node: Node, path: Path) -> Node:
     """A tree without its merge instructions, its lists unique."""
     if isinstance(node.value, dict):

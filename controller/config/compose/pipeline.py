@@ -1,4 +1,4 @@
-"""The stages in order: load, interpolate, inherit, structure, merge, canonical, defaults, checks.
+"""The stages in order: sources (read, include, extend, merge), canonical, defaults, checks.
 
 Each stage is pure; reading is a function handed in. Faults are gathered as far as a stage can go
 on, then raised together.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from controller.config.compose import dotenv
 from controller.config.compose.canonical import (
@@ -21,23 +21,12 @@ from controller.config.compose.canonical_values import Context
 from controller.config.compose.consistency import check_consistency
 from controller.config.compose.defaults import with_defaults
 from controller.config.compose.honoured import warn_unhonoured
-from controller.config.compose.inherit import refuse_inheritance
-from controller.config.compose.interpolate import interpolate_tree
-from controller.config.compose.merge import merge_all
 from controller.config.compose.profiles import is_enabled, without_unused
 from controller.config.compose.project import check_name, declared_name, normalise_name
 from controller.config.compose.schema import check_structure
+from controller.config.compose.sources import Place, Reader, Sources
 from controller.config.node import Node, Report, plain
-from controller.config.yaml12 import read_documents
 from controller.errors import ConfigError
-
-
-class Reader(Protocol):
-    """Reads a text file; `controller.config.files.FileReader` is the one that does."""
-
-    def read(self, path: str, *, root: str | None = None, missing_ok: bool = False) -> str | None:
-        """The text, or None if missing and `missing_ok`. Raises ConfigError."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +63,13 @@ class Compiled:
 def compile_stack(request: Request, reader: Reader) -> Compiled:
     """Runs every stage. Raises ConfigError with all faults of the first stage that finds any."""
     report = Report()
-    env = _environment(request, reader, report)
-    trees = _load(request, reader, report)
+    folder = request.project_directory
+    env = environment(folder, request.env_files, request.env, reader, report)
+    sources = Sources(reader, report)
+    trees = _load(request, sources)
     name = _project_name(request, trees, env)
     env["COMPOSE_PROJECT_NAME"] = name
-    tree = _merge(trees, env, report)
+    tree = _merge(request, trees, env, sources, report)
     context = Context(request.project_directory, env, report)
     model = with_defaults({"name": name, **_canonical(tree, context)})
     report.check()
@@ -97,30 +88,34 @@ def compile_stack(request: Request, reader: Reader) -> Compiled:
     return Compiled({**model, **extensions}, tree, report, request.project_directory, request.files)
 
 
-def _environment(request: Request, reader: Reader, report: Report) -> dict[str, str]:
+def environment(
+    folder: str,
+    env_files: tuple[str, ...],
+    env: Mapping[str, str],
+    reader: Reader,
+    report: Report,
+) -> dict[str, str]:
     """Variables for interpolation: the shell, then later env files, then earlier ones."""
-    files = [(path, False) for path in request.env_files]
-    if not files:
-        files = [(posixpath.join(request.project_directory, ".env"), True)]
+    named = env_files or tuple(
+        posixpath.join(folder, part.strip())
+        for part in env.get("COMPOSE_ENV_FILES", "").split(",")
+        if part.strip()
+    )
+    files = [(path, False) for path in named]
+    if not files and env.get("COMPOSE_DISABLE_ENV_FILE", "").lower() not in ("1", "true"):
+        files = [(posixpath.join(folder, ".env"), True)]
     found: dict[str, str] = {}
     for path, optional in files:
         text = reader.read(path, missing_ok=optional)
         if text is not None:
-            known = {**found, **request.env}
+            known = {**found, **env}
             found.update(dotenv.parse(text, path, known.get, report))
     report.check()
-    return {**found, **request.env}
+    return {**found, **env}
 
 
-def _load(request: Request, reader: Reader, report: Report) -> list[Node]:
-    trees: list[Node] = []
-    for path in request.files:
-        try:
-            text = reader.read(path)
-            trees.extend(read_documents(text or "", path))
-        except ConfigError as error:
-            report.faults.extend(error.faults)
-    report.check()
+def _load(request: Request, sources: Sources) -> list[Node]:
+    trees = sources.documents(request.files)
     if not trees:
         raise ConfigError(
             [f"{path}: the file is empty" for path in request.files] or ["no compose file given"],
@@ -146,19 +141,12 @@ def _project_name(request: Request, trees: list[Node], env: Mapping[str, str]) -
     return folder
 
 
-def _merge(trees: list[Node], env: Mapping[str, str], report: Report) -> Node:
-    ready = []
+def _merge(
+    request: Request, trees: list[Node], env: Mapping[str, str], sources: Sources, report: Report
+) -> Node:
+    folder = request.project_directory
     report.partial = True
-    for tree in trees:
-        expanded = interpolate_tree(tree, env.get, report)
-        check_structure(expanded, report)
-        refuse_inheritance(expanded, report)
-        version = expanded.get("version")
-        if version is not None:
-            report.warn(version.mark, "version: obsolete, it has no effect")
-        ready.append(expanded)
-    report.check()
-    merged = merge_all(ready, report)
+    merged = sources.merged(trees, Place(folder, folder, env, request.files))
     report.partial = False
     check_structure(merged, report)
     report.check()

@@ -56,7 +56,7 @@ SERVICE: dict[str, s.Check] = {
     "env_file": p.env_file,
     "environment": p.list_or_map,
     "expose": s.list_of(s.text_or_number),
-    "extends": s.anything,
+    "extends": p.extends,
     "external_links": s.unique_texts,
     "extra_hosts": p.hosts,
     "gpus": p.gpus,
@@ -196,7 +196,7 @@ _MODEL = {
 ROOT: dict[str, s.Check] = {
     "version": s.text,
     "name": s.text,
-    "include": s.anything,
+    "include": p.include,
     "services": s.map_of(s.record(SERVICE), key=s.RESOURCE_NAME),
     "networks": s.map_of(s.record(_NETWORK, nothing=True), key=s.RESOURCE_NAME),
     "volumes": s.map_of(s.record(_VOLUME, nothing=True), key=s.RESOURCE_NAME),

@@ -111,6 +111,19 @@ env_file = s.by_kind(
         )
     ),
 )
+extends = s.by_kind(
+    text=s.anything,
+    mapping=s.fields({"service": s.text, "file": s.text}, required=("service",)),
+)
+include = s.list_of(
+    s.by_kind(
+        text=s.anything,
+        mapping=s.fields(
+            {"path": s.text_or_texts, "env_file": s.text_or_texts, "project_directory": s.text},
+            required=("path",),
+        ),
+    )
+)
 DEVICE_REQUEST = {
     "capabilities": s.texts,
     "count": s.by_kind(number=s.integer(), text=s.anything),

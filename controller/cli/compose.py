@@ -1,0 +1,86 @@
+"""`heal7 compose config`: what compose files come to, before anything is started."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.cli.errors import DONE
+from controller.cli.session import JsonOption, open_session
+
+commands = typer.Typer()
+compose = typer.Typer(no_args_is_help=True, help="Compose files: what they say, normalised.")
+commands.add_typer(compose, name="compose")
+
+
+@compose.command()
+def config(
+    ctx: typer.Context,
+    files: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="A compose file, `-` for standard input; later ones are laid over earlier ones "
+            "[COMPOSE_FILE; compose.yaml here or above, and its override].",
+        ),
+    ] = None,
+    env_files: Annotated[
+        list[str] | None,
+        typer.Option("--env-file", metavar="FILE", help="Variables [.env of the project]."),
+    ] = None,
+    profiles: Annotated[
+        list[str] | None,
+        typer.Option("--profile", metavar="NAME", help="Enable it; `*` all [COMPOSE_PROFILES]."),
+    ] = None,
+    project: Annotated[
+        str | None,
+        typer.Option(
+            "--project-name",
+            "-p",
+            metavar="NAME",
+            help="Name of the project [COMPOSE_PROJECT_NAME; `name` of the files; the folder].",
+        ),
+    ] = None,
+    project_directory: Annotated[
+        str | None,
+        typer.Option(
+            "--project-directory",
+            metavar="DIR",
+            help="Where relative paths begin [the folder of the first file].",
+        ),
+    ] = None,
+    services: Annotated[
+        bool, typer.Option("--services", help="Print the names of the services only.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing; only check the files.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the normalised model of compose files as JSON; warnings go to standard error."""
+    session = open_session(ctx, as_json=as_json)
+    from controller.config.load import normalise
+
+    warnings: list[str] = []
+    model = normalise(
+        files or [],
+        env_files or [],
+        profiles or [],
+        project,
+        Path(project_directory) if project_directory else None,
+        os.environ,
+        warnings,
+    )
+    for warning in warnings:
+        print(f"heal7: warning: {warning}", file=sys.stderr)
+    if services:
+        print("\n".join(model["services"]))
+    elif not quiet:
+        session.document(model)
+    raise typer.Exit(DONE)
