@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -82,5 +82,16 @@ def config(
     if services:
         print("\n".join(model["services"]))
     elif not quiet:
-        session.document(model)
+        session.document(_escaped(model))
     raise typer.Exit(DONE)
+
+
+def _escaped(value: Any) -> Any:
+    """The model as a compose file would have to say it: a dollar sign is two."""
+    if isinstance(value, str):
+        return value.replace("$", "$$")
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
+    return value

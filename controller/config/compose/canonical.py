@@ -12,10 +12,10 @@ from typing import Any
 
 from controller.config.compose import shapes
 from controller.config.compose.canonical_lists import (
+    device_requests,
     devices,
     expose,
     file_mounts,
-    gpus,
     hosts,
     ports,
     ulimits,
@@ -34,11 +34,14 @@ from controller.config.compose.canonical_values import (
     pairs,
     paths,
     plain_value,
+    scalar,
     size,
     texts,
+    without_extensions,
 )
 from controller.config.compose.rebase import is_remote
-from controller.config.node import Node
+from controller.config.compose.units import go_text
+from controller.config.node import Node, plain
 
 
 def canonical_service(name: str, node: Node, context: Context) -> dict[str, Any]:
@@ -48,6 +51,8 @@ def canonical_service(name: str, node: Node, context: Context) -> dict[str, Any]
         if key.startswith("x-") or key == "extends":
             continue
         value = _SERVICE.get(key, plain_value)(child, context.at(f"services.{name}.{key}"))
+        if value is None and key not in ("command", "entrypoint", "init", "attach", "scale"):
+            continue
         if key in _KEEP_EMPTY or not is_empty(value):
             service[key] = value
     return service
@@ -60,14 +65,19 @@ def canonical_resource(node: Node, context: Context, *, is_network: bool) -> dic
         if key.startswith("x-"):
             continue
         value = _RESOURCE.get(key, plain_value)(child, context)
-        if key == "enable_ipv6" or not is_empty(value):
+        if key in ("enable_ipv4", "enable_ipv6") or not is_empty(value):
             resource[key] = value
     legacy = node.get("external", "name")
     if legacy is not None:
+        if "name" in resource:
+            context.fault(legacy, "name and external.name exclude each other; only use name")
         resource.setdefault("name", legacy.value)
         context.warn(legacy, "external.name is deprecated; use name and external: true")
     if is_network:
         resource.setdefault("ipam", {})
+    options = resource.get("driver_opts", {})
+    if resource.get("driver") == "local" and options.get("o") == "bind" and options.get("device"):
+        options["device"] = context.path(options["device"])
     return resource
 
 
@@ -79,7 +89,10 @@ def canonical_file(node: Node, context: Context) -> dict[str, Any]:
     return resource
 
 
-_KEEP_EMPTY = {"command", "entrypoint", "init", "attach", "scale"}
+_KEEP_EMPTY = frozenset(
+    {"command", "entrypoint", "init", "attach", "scale", "network_mode"}
+    | {"blkio_config", "deploy", "develop", "healthcheck", "logging"}
+)
 
 
 def _command(node: Node, context: Context) -> list[str] | None:
@@ -117,7 +130,7 @@ def _build(node: Node, context: Context) -> dict[str, Any]:
         for key, child in node.map().items():
             if not key.startswith("x-"):
                 value = _BUILD.get(key, plain_value)(child, context)
-                if not is_empty(value):
+                if key in ("sbom", "provenance") or not is_empty(value):
                     build[key] = value
     where = str(build.get("context", "."))
     build["context"] = where if is_remote(where) else context.path(where)
@@ -167,11 +180,13 @@ def _healthcheck(node: Node, context: Context) -> dict[str, Any]:
     check: dict[str, Any] = {}
     for key, child in node.map().items():
         if key == "test":
-            check[key] = (
+            test = (
                 ["CMD-SHELL", child.value]
                 if isinstance(child.value, str)
                 else texts(child, context)
             )
+            if test:
+                check[key] = test
         elif key == "retries":
             check[key] = shapes.as_integer(child)
         elif key == "disable":
@@ -186,7 +201,7 @@ def _networks(node: Node, context: Context) -> dict[str, Any]:
     if isinstance(node.value, list):
         return {str(item.value): None for item in node.value}
     return {
-        name: _ENDPOINT(child, context) if child.map() else None
+        name: _ENDPOINT(child, context) if isinstance(child.value, dict) else None
         for name, child in node.map().items()
     }
 
@@ -195,27 +210,125 @@ def _external(node: Node, _context: Context) -> bool:
     return True if isinstance(node.value, dict) else bool(shapes.as_boolean(node))
 
 
-_LIMITS = mapped({"cpus": number, "memory": size, "pids": integer})
+def _deploy(node: Node, context: Context) -> dict[str, Any] | None:
+    if node.value is None:
+        return None
+    return {"resources": {}, "placement": {}, **_DEPLOY(node, context)}
 
 
+_LIMITS = mapped({"cpus": number, "memory": size, "pids": integer, "devices": device_requests})
+_UPDATE = mapped(
+    {"parallelism": integer, "delay": duration, "monitor": duration, "max_failure_ratio": number},
+    keep=("parallelism",),
+)
 _DEPLOY = mapped(
     {
         "replicas": integer,
         "labels": labels,
-        "resources": mapped({"limits": _LIMITS, "reservations": _LIMITS}),
+        "resources": mapped(
+            {"limits": _LIMITS, "reservations": _LIMITS}, keep=("limits", "reservations")
+        ),
         "restart_policy": mapped(
             {"delay": duration, "window": duration, "max_attempts": integer},
             keep=("max_attempts",),
         ),
+        "update_config": _UPDATE,
+        "rollback_config": _UPDATE,
     },
-    keep=("replicas",),
+    keep=(
+        *("replicas", "resources", "placement"),
+        *("restart_policy", "update_config", "rollback_config"),
+    ),
 )
+
+
+def _additional_contexts(node: Node, context: Context) -> dict[str, str]:
+    found = labels(node, context)
+    return {key: text if is_remote(text) else context.path(text) for key, text in found.items()}
+
+
+def _as_text(node: Node, _context: Context) -> str:
+    return go_text(scalar(node))
+
+
+def _path(node: Node, context: Context) -> str:
+    return context.path(str(node.value))
+
+
+_HOOK = mapped({"command": _command, "environment": _environment, "privileged": boolean})
+
+
+def _hooks(node: Node, context: Context) -> list[dict[str, Any]]:
+    return [_HOOK(item, context) for item in node.items()]
+
+
+_WATCH = mapped(
+    {
+        "path": _path,
+        "ignore": texts,
+        "include": texts,
+        "initial_sync": boolean,
+        "exec": lambda node, context: {"command": None, **_HOOK(node, context)},
+    }
+)
+
+
+def _develop(node: Node, context: Context) -> dict[str, Any] | None:
+    if node.value is None:
+        return None
+    watch = node.get("watch")
+    entries = (
+        [{"exec": {"command": None}, **_WATCH(item, context)} for item in watch.items()]
+        if watch
+        else []
+    )
+    return {"watch": entries} if entries else {}
+
+
+def _options(node: Node, context: Context) -> dict[str, list[str]]:
+    return {key: texts(child, context) for key, child in node.map().items()}
+
+
+def _blkio(node: Node, context: Context) -> dict[str, Any]:
+    """The reference prints these without names of its own: `Path`, `Rate`, `Weight`."""
+    found: dict[str, Any] = {}
+    for key, child in node.map().items():
+        if key == "weight":
+            found |= {key: shapes.as_integer(child)} if shapes.as_integer(child) else {}
+        elif key == "weight_device":
+            found[key] = [
+                {"Path": _text_at(item, "path"), "Weight": _number_at(item, "weight")}
+                for item in child.items()
+            ]
+        elif not key.startswith("x-"):
+            found[key] = [
+                {"Path": _text_at(item, "path"), "Rate": _size_at(item, "rate", context)}
+                for item in child.items()
+            ]
+    return found
+
+
+def _text_at(node: Node, key: str) -> str:
+    child = node.get(key)
+    return "" if child is None else str(child.value)
+
+
+def _number_at(node: Node, key: str) -> int:
+    child = node.get(key)
+    return 0 if child is None else shapes.as_integer(child) or 0
+
+
+def _size_at(node: Node, key: str, context: Context) -> str:
+    child = node.get(key)
+    return "0" if child is None else size(child, context) or "0"
 
 
 _BUILD: dict[str, Convert] = {
     "args": _build_args,
     "labels": labels,
-    "additional_contexts": labels,
+    "additional_contexts": _additional_contexts,
+    "sbom": _as_text,
+    "provenance": _as_text,
     "shm_size": size,
     "extra_hosts": hosts,
     "ulimits": ulimits,
@@ -236,36 +349,49 @@ _SERVICE: dict[str, Convert] = {
         boolean,
     ),
     **dict.fromkeys(
-        ("cpu_count", "cpu_quota", "cpu_shares", "oom_score_adj", "pids_limit", "scale"), integer
+        (
+            *("cpu_count", "cpu_period", "cpu_quota", "cpu_rt_period", "cpu_rt_runtime"),
+            *("cpu_shares", "oom_score_adj", "pids_limit", "scale"),
+        ),
+        integer,
     ),
     **dict.fromkeys(("cpus", "cpu_percent"), number),
     **dict.fromkeys(
         ("mem_limit", "mem_reservation", "memswap_limit", "shm_size", "mem_swappiness"), size
     ),
-    **dict.fromkeys(("dns", "dns_search", "group_add", "tmpfs"), texts),
+    **dict.fromkeys(("dns_search", "group_add", "tmpfs"), texts),
+    **dict.fromkeys(("post_start", "pre_start", "pre_stop"), _hooks),
+    "blkio_config": _blkio,
     "build": _build,
     "command": _command,
     "configs": file_mounts(""),
     "depends_on": _depends_on,
-    "deploy": _DEPLOY,
+    "deploy": _deploy,
+    "develop": _develop,
+    "dns": lambda node, context: [text for text in texts(node, context) if text],
     "devices": devices,
     "entrypoint": _command,
     "env_file": _env_file,
     "environment": _environment,
     "expose": expose,
     "extra_hosts": hosts,
-    "gpus": gpus,
+    "gpus": device_requests,
     "healthcheck": _healthcheck,
     "label_file": paths,
     "logging": mapped({"options": labels}),
     "networks": _networks,
     "models": _networks,
     "ports": ports,
+    "provider": mapped({"options": _options}),
     "secrets": file_mounts("/run/secrets"),
     "stop_grace_period": duration,
     "ulimits": ulimits,
     "volumes": volumes,
 }
+
+
+def _pools(node: Node, _context: Context) -> list[Any]:
+    return [without_extensions(plain(item)) for item in node.items()]
 
 
 _RESOURCE: dict[str, Convert] = {
@@ -276,4 +402,5 @@ _RESOURCE: dict[str, Convert] = {
     "attachable": boolean,
     "enable_ipv4": boolean,
     "enable_ipv6": boolean,
+    "ipam": mapped({"config": _pools}),
 }

@@ -162,17 +162,14 @@ def _long_mount(item: Node, context: Context) -> dict[str, Any]:
         if not mount.get("source"):
             raise ValueError("a bind needs a source path")
         mount["source"] = context.path(mount["source"])
-    if "bind" in mount:
-        mount["bind"].setdefault("create_host_path", True)
     return mount
 
 
 def _tmpfs_mode(node: Node, _context: Context) -> int | None:
-    if not isinstance(node.value, str):
-        return shapes.as_integer(node)
-    if not re.fullmatch("[0-7]{1,5}", node.value):
-        raise ValueError(f"found tmpfs mode {node.value[:20]!r}; allowed: octal digits, like 1777")
-    return int(node.value, 8)
+    if isinstance(node.value, str):
+        # The reference takes a number only; a file that works there must say the same here.
+        raise ValueError(f"found tmpfs mode {node.value[:20]!r} as text; write it without quotes")
+    return shapes.as_integer(node)
 
 
 _MOUNT: dict[str, Convert] = {
@@ -195,7 +192,7 @@ def ulimits(node: Node, _context: Context) -> dict[str, Any]:
     return found
 
 
-def devices(node: Node, _context: Context) -> list[dict[str, str]]:
+def devices(node: Node, context: Context) -> list[dict[str, str]]:
     """Devices in long syntax."""
     found = []
     for item in node.items():
@@ -205,16 +202,29 @@ def devices(node: Node, _context: Context) -> list[dict[str, str]]:
             source, _, rest = str(item.value).partition(":")
             target, _, permissions = rest.partition(":")
             entry = {"source": source, "target": target, "permissions": permissions}
-        entry["target"] = entry.get("target") or entry["source"]
+            entry["target"] = target or source
+        if not entry.get("target"):
+            context.fault(item, "the key target is missing")
         entry["permissions"] = entry.get("permissions") or "rwm"
         found.append(entry)
     return found
 
 
+def _file_mode(node: Node, context: Context) -> str:
+    """A mode in octal digits, with the leading zero that makes it one."""
+    value = node.value
+    if isinstance(value, str) and re.fullmatch("[0-7]{1,5}", value):
+        return f"0{int(value, 8):o}"
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return f"0{value:o}"
+    context.fault(node, f"found mode {shapes.described(node)}; allowed: octal digits, like 0440")
+    return ""
+
+
 def file_mounts(default_folder: str) -> Convert:
     """A converter of secrets or configs into long syntax."""
 
-    def convert(node: Node, _context: Context) -> list[dict[str, Any]]:
+    def convert(node: Node, context: Context) -> list[dict[str, Any]]:
         found = []
         for item in node.items():
             entry: dict[str, Any] = (
@@ -222,19 +232,42 @@ def file_mounts(default_folder: str) -> Convert:
                 if isinstance(item.value, dict)
                 else {"source": item.value}
             )
+            mode = item.get("mode")
+            if mode is not None:
+                entry["mode"] = _file_mode(mode, context)
             if default_folder:
                 entry.setdefault("target", f"{default_folder}/{entry.get('source')}")
-            found.append(entry)
+            found.append({key: value for key, value in entry.items() if value != ""})
         return found
 
     return convert
 
 
-def gpus(node: Node, _context: Context) -> list[Any]:
-    """Device requests; `all` is a count of -1."""
+def device_requests(node: Node, context: Context) -> list[dict[str, Any]]:
+    """Device requests; `all` is a count of -1, and so is none where no device is named."""
     if isinstance(node.value, str):
         return [{"count": -1}]
-    return [without_extensions(plain(item)) for item in node.items()]
+    found = []
+    for item in node.items():
+        entry = _DEVICE_REQUEST(item, context)
+        if "count" in entry and "device_ids" in entry:
+            context.fault(item, "count and device_ids exclude each other")
+        elif "device_ids" not in entry:
+            entry.setdefault("count", -1)
+        found.append(entry)
+    return found
+
+
+def _count(node: Node, context: Context) -> int | None:
+    if node.value == "all":
+        return -1
+    number = shapes.as_integer(node)
+    if number is None:
+        context.fault(node, f"found {shapes.described(node)} as count; allowed: all or a number")
+    return number
+
+
+_DEVICE_REQUEST = mapped({"count": _count, "options": labels}, keep=("count",))
 
 
 def expose(node: Node, context: Context) -> list[str]:

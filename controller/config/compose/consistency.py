@@ -103,6 +103,15 @@ def _files(c: _Check) -> None:
                 c.fault(
                     f"the {kind[:-1]} {source!r} is not declared", kind, word=source, known=known
                 )
+    secrets = c.model.get("secrets", {})
+    for mount in c.service.get("build", {}).get("secrets", []):
+        if mount.get("source") not in secrets:
+            c.fault(
+                f"the secret {mount.get('source')!r} is not declared",
+                "build",
+                word=str(mount.get("source")),
+                known=secrets,
+            )
     for key in c.service.get("models") or {}:
         if key not in c.model.get("models", {}):
             c.fault(f"the model {key!r} is not declared", "models")

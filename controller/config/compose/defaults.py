@@ -35,8 +35,11 @@ def _service(service: Mapping[str, Any]) -> dict[str, Any]:
     filled = dict(service)
     if filled.get("pull_policy") == "if_not_present":
         filled["pull_policy"] = "missing"
-    if not filled.get("network_mode") and not filled.get("provider") and not filled.get("networks"):
+    placed = "network_mode" in filled or filled.get("provider") or filled.get("networks")
+    if not placed:
         filled["networks"] = {"default": None}
+    if filled.get("network_mode") == "":
+        del filled["network_mode"]
     order = dict(filled.get("depends_on", {}))
     for name, restart in _implied(filled):
         entry: dict[str, Any] = {"condition": "service_started", "required": True}

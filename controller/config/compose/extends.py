@@ -76,6 +76,9 @@ class Extender:
                 remedy="write the keys out",
             )
         wanted, file = said.get("service"), said.get("file")
+        if wanted is None and isinstance(said.value, dict):
+            self._report.fault(said.mark, f"{place}: the key service is missing")
+            return None
         ref = str((wanted or said).value)
         if file is None or file.value is None:
             if ref in services.map():

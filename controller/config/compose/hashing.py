@@ -16,7 +16,7 @@ def service_hash(service: Mapping[str, Any]) -> str:
     counted = {key: value for key, value in service.items() if key not in _NOT_HASHED}
     deploy = counted.get("deploy")
     if isinstance(deploy, Mapping):
-        counted["deploy"] = {key: value for key, value in deploy.items() if key != "replicas"}
+        counted["deploy"] = {k: v for k, v in deploy.items() if k != "replicas" and v}
         if not counted["deploy"]:
             del counted["deploy"]
     return stable_hash(counted)

@@ -110,7 +110,7 @@ class _Teller:
 
 
 def _deploy(deploy: Mapping[str, Any], told: _Teller) -> None:
-    told.unknown(deploy, _DEPLOY, "deploy")
+    told.unknown([key for key, value in deploy.items() if value], _DEPLOY, "deploy")
     resources = deploy.get("resources", {})
     reservations = resources.get("reservations", {})
     told.unknown(reservations, frozenset({"memory"}), "deploy", "resources", "reservations")

@@ -15,10 +15,9 @@ def is_enabled(service: Mapping[str, Any], profiles: Collection[str]) -> bool:
 def without_unused(model: Mapping[str, Any]) -> dict[str, Any]:
     """The model without resources that none of its services refers to."""
     used: dict[str, set[str]] = {kind: set() for kind in ("networks", "volumes")}
-    used |= {kind: set() for kind in ("secrets", "configs", "models")}
+    used |= {kind: set() for kind in ("secrets", "configs")}
     for service in model["services"].values():
         used["networks"] |= set(service.get("networks") or {})
-        used["models"] |= set(service.get("models") or {})
         used["configs"] |= {mount.get("source") for mount in service.get("configs", [])}
         build_secrets = service.get("build", {}).get("secrets", [])
         used["secrets"] |= {
@@ -32,4 +31,6 @@ def without_unused(model: Mapping[str, Any]) -> dict[str, Any]:
     kept = dict(model)
     for kind, names in used.items():
         kept[kind] = {key: value for key, value in model.get(kind, {}).items() if key in names}
+    # The reference's print leaves the models out, and no engine runs any.
+    kept.pop("models", None)
     return {key: value for key, value in kept.items() if value or key in ("name", "services")}

@@ -6,15 +6,20 @@ What the project's own files say is resolved later, against the project director
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Mapping
 
 from controller.config.node import Node
 
+# A path of another system is left as it is, as the reference leaves it.
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 Change = Callable[[str], str]
 
 
 def absolute(text: str, folder: str, home: str) -> str:
     """The path as seen from `folder`; `~` is the home directory."""
+    if _WINDOWS.match(text):
+        return text
     if text == "~" or text.startswith("~/"):
         text = home + text[1:]
     return posixpath.normpath(posixpath.join(folder, text))

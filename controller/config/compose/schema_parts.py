@@ -19,6 +19,7 @@ def _bytes_check(node: Node, path: str, report: Report) -> None:
 
 
 size = s.by_kind(number=_bytes_check, text=_bytes_check)
+size_from_zero = s.by_kind(number=s.number_from_zero, text=_bytes_check)
 size_text = s.by_kind(text=_bytes_check)
 command = s.by_kind(nothing=s.anything, text=s.anything, list=s.list_items(s.text))
 list_or_map = s.by_kind(mapping=s.entries(s.scalar), list=s.list_items(s.text))
@@ -179,7 +180,7 @@ MOUNT = {
         }
     ),
     "volume": s.record({"labels": list_or_map, "nocopy": s.boolean, "subpath": s.text}),
-    "tmpfs": s.record({"size": size, "mode": s.text_or_number}),
+    "tmpfs": s.record({"size": size_from_zero, "mode": s.text_or_number}),
     "image": s.record({"subpath": s.text}),
 }
 HOOK = {
@@ -249,7 +250,7 @@ DEPLOY = {
 log_option = s.by_kind(text=s.anything, number=s.anything, nothing=s.anything)
 LOGGING = {"driver": s.text, "options": s.map_of(log_option)}
 RESTART = s.matching(
-    r"no|always|unless-stopped|on-failure(:\d+)?", "no, always, on-failure[:N], unless-stopped"
+    r"|no|always|unless-stopped|on-failure(:\d+)?", "no, always, on-failure[:N], unless-stopped"
 )
 PULL = s.matching(
     r"always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]+[wdhms])+",

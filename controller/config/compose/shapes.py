@@ -136,6 +136,9 @@ def _number(node: Node, path: str, report: Report) -> None:
         report.fault(node.mark, f"{path}: found {described(node)}, allowed: a number from 0 up")
 
 
+number_from_zero: Check = _number
+
+
 def as_boolean(node: Node) -> bool | None:
     """The truth a node stands for, or None; `yes` and `on` count where a boolean is asked for."""
     if isinstance(node.value, bool):

@@ -118,7 +118,7 @@ class Sources:
         if said is None:
             return tree
         sections = {key: child for key, child in tree.map().items() if key != "include"}
-        for entry in _entries(said, place):
+        for entry in _entries(said, place, self._report):
             included = self._included(entry, place)
             for kind in _SECTIONS:
                 found = included.get(kind)
@@ -192,11 +192,12 @@ def _longer(place: Place, path: str, mark: Mark, key: str) -> tuple[str, ...]:
     return chain
 
 
-def _entries(said: Node, place: Place) -> Iterator[_Include]:
+def _entries(said: Node, place: Place, report: Report) -> Iterator[_Include]:
     for item in said.items():
         table = item if isinstance(item.value, dict) else Node({"path": item}, item.mark)
         paths = [_seen_from(place.folder, text, place) for text in _texts(table.get("path"))]
         if not paths:
+            report.fault(item.mark, "include: the key path is missing")
             continue
         folder = table.get("project_directory")
         env_files = table.get("env_file")

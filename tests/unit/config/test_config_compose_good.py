@@ -91,7 +91,8 @@ SERVICE_CASES: list[tuple[str, Any]] = [
     ("pids_limit: 100", {"pids_limit": 100}),
     ("shm_size: 64m", {"shm_size": "67108864"}),
     ("deploy: {resources: {limits: {cpus: '0.25', memory: 50M, pids: 5}}}",
-     {"deploy": {"resources": {"limits": {"cpus": 0.25, "memory": "52428800", "pids": 5}}}}),
+     {"deploy": {"resources": {"limits": {"cpus": 0.25, "memory": "52428800", "pids": 5}},
+                 "placement": {}}}),
     ("ulimits: {nofile: {soft: 1, hard: 2}, nproc: 5}",
      {"ulimits": {"nofile": {"soft": 1, "hard": 2}, "nproc": 5}}),
     # flags, from variables too
