@@ -123,6 +123,8 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     # While files are still to be merged, another one may bring a key that is missing here.
     partial: bool = False
+    # Laid over what another file says, a key without a value changes nothing.
+    laid_over: bool = False
     _said: set[str] = field(default_factory=set)
 
     def fault(self, mark: Mark, text: str, *, word: str = "", known: Collection[str] = ()) -> None:

@@ -151,6 +151,8 @@ def _alike(base: Node, over: Node, path: Path) -> tuple[Node, Node]:
         convert = _hosts_to_list
     elif path[2:] == ("build",):
         convert = _context_to_map
+    elif path[2:] == ("gpus",):
+        convert = _all_to_list
     return (convert(base), convert(over)) if convert else (base, over)
 
 
@@ -178,7 +180,13 @@ def _dependencies_to_map(node: Node) -> Node:
     if not isinstance(node.value, list):
         return node
     entries = {
-        str(item.value): Node({"condition": Node("service_started", item.mark)}, item.mark)
+        str(item.value): Node(
+            {
+                "condition": Node("service_started", item.mark),
+                "required": Node(True, item.mark),
+            },
+            item.mark,
+        )
         for item in node.value
     }
     return Node(entries, node.mark)
@@ -198,6 +206,12 @@ def _hosts_to_list(node: Node) -> Node:
 def _context_to_map(node: Node) -> Node:
     if isinstance(node.value, str):
         return Node({"context": node}, node.mark)
+    return node
+
+
+def _all_to_list(node: Node) -> Node:
+    if isinstance(node.value, str):
+        return Node([Node({"count": node}, node.mark)], node.mark)
     return node
 
 
@@ -253,17 +267,29 @@ def _device_key(item: Node) -> str:
 
 
 def _file_key(item: Node) -> str:
-    if isinstance(item.value, dict):
-        named = item.get("target") or item.get("source") or item.get("path")
-        return str(named.value) if named else f"{item.mark}"
-    return str(item.value)
+    named = item.get("path") if isinstance(item.value, dict) else item
+    return str(named.value) if named else f"{item.mark}"
+
+
+def _target_key(folder: str) -> Callable[[Node], str]:
+    """Where a secret or config is mounted; by its name in `folder` where nothing else is said."""
+
+    def key(item: Node) -> str:
+        if not isinstance(item.value, dict):
+            return f"{folder}/{item.value}"
+        target, source = item.get("target"), item.get("source")
+        if target is not None:
+            return str(target.value)
+        return f"{folder}/{source.value}" if source else f"{item.mark}"
+
+    return key
 
 
 _UNIQUE: dict[str, Callable[[Node], str]] = {
     "annotations": _pair_key,
     "cap_add": _pair_key,
     "cap_drop": _pair_key,
-    "configs": _file_key,
+    "configs": _target_key(""),
     "devices": _device_key,
     "dns": _pair_key,
     "dns_opt": _pair_key,
@@ -276,7 +302,7 @@ _UNIQUE: dict[str, Callable[[Node], str]] = {
     "links": _pair_key,
     "ports": _port_key,
     "profiles": _pair_key,
-    "secrets": _file_key,
+    "secrets": _target_key("/run/secrets"),
     "sysctls": _pair_key,
     "tmpfs": _pair_key,
     "volumes": _mount_key,

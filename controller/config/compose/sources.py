@@ -82,7 +82,11 @@ class Sources:
 
     def merged(self, trees: list[Node], place: Place) -> Node:
         """One tree of the documents, in which nothing is included or extended any more."""
-        expanded = [self._expanded(tree, place) for tree in trees]
+        expanded = []
+        for tree in trees:
+            self._report.laid_over = bool(expanded)
+            expanded.append(self._expanded(tree, place))
+        self._report.laid_over = False
         self._report.check()
         ready = []
         for tree in expanded:
