@@ -82,7 +82,7 @@ class Sources:
 
     def merged(self, trees: list[Node], place: Place) -> Node:
         """One tree of the documents, in which nothing is included or extended any more."""
-        expanded = []
+        expanded: list[Node] = []
         for tree in trees:
             self._report.laid_over = bool(expanded)
             expanded.append(self._expanded(tree, place))
