@@ -166,6 +166,9 @@ class DockerEngine:
             )
         container_id = cast(str, made["Id"])
         try:
+            if spec.settings.files:
+                with mapped_errors(f"writing the files of {spec.name}"):
+                    self.api.put_archive(container_id, "/", creation.archive(spec.settings.files))
             for network in networks[1:]:
                 with mapped_errors(f"connecting {spec.name} to {network}"):
                     self.api.connect_container_to_network(

@@ -6,11 +6,15 @@ are compared here and nowhere else.
 
 from __future__ import annotations
 
-from typing import Any
+import io
+import tarfile
+from typing import Any, cast
 
+from docker.types import DeviceRequest as DockerDeviceRequest
 from docker.types import Mount as DockerMount
 from docker.types import Ulimit
 
+from controller.model.host_settings import BlockIo, ContainerFile, DeviceRequest, HostSettings
 from controller.model.spec import ContainerSpec, HealthCheck, Mount
 
 _NANO = 1_000_000_000
@@ -21,7 +25,8 @@ def host_config(spec: ContainerSpec) -> dict[str, Any]:
     """Keyword arguments of docker-py's `create_host_config`; unset keys are left out."""
     wanted: dict[str, Any] = {
         "port_bindings": _bindings(spec),
-        "mounts": [_mount(m) for m in spec.mounts],
+        "binds": [_bind(m) for m in spec.mounts if _is_plain_bind(m)] or None,
+        "mounts": [_mount(m) for m in spec.mounts if not _is_plain_bind(m)],
         "tmpfs": dict(spec.tmpfs) or None,
         "restart_policy": _restart(spec.restart),
         "network_mode": spec.network_mode or _first_network(spec),
@@ -45,6 +50,7 @@ def host_config(spec: ContainerSpec) -> dict[str, Any]:
         "privileged": spec.privileged,
         "init": spec.init,
         "log_config": _log_config(spec),
+        **_settings(spec.settings),
     }
     return {key: value for key, value in wanted.items() if value is not None}
 
@@ -69,6 +75,8 @@ def container_config(spec: ContainerSpec, image_id: str) -> dict[str, Any]:
         "stop_signal": spec.stop_signal,
         "stop_timeout": _stop_timeout(spec.stop_grace_s),
         "healthcheck": _healthcheck(spec.healthcheck) if spec.healthcheck else None,
+        "mac_address": spec.settings.mac_address,
+        "platform": spec.settings.platform,
     }
     return {key: value for key, value in wanted.items() if value is not None}
 
@@ -81,6 +89,10 @@ def endpoint(spec: ContainerSpec, network: str) -> dict[str, Any]:
                 "aliases": list(attachment.aliases) or None,
                 "ipv4_address": attachment.ipv4_address,
                 "ipv6_address": attachment.ipv6_address,
+                "link_local_ips": list(attachment.link_local_ips) or None,
+                "links": list(spec.settings.links) or None,
+                "mac_address": attachment.mac_address,
+                "driver_opt": dict(attachment.driver_opts) or None,
             }
             return {key: value for key, value in wanted.items() if value is not None}
     return {}
@@ -113,6 +125,76 @@ def _bindings(spec: ContainerSpec) -> dict[str, Any] | None:
     return bindings or None
 
 
+def _is_plain_bind(mount: Mount) -> bool:
+    """Binds whose missing folder the engine makes; the long form would refuse it instead."""
+    return mount.type == "bind" and mount.create_host_path and ":" not in mount.source
+
+
+def _bind(mount: Mount) -> str:
+    options = ["ro" if mount.read_only else "rw", mount.selinux, mount.propagation or ""]
+    return f"{mount.source}:{mount.target}:{','.join(word for word in options if word)}"
+
+
+def _settings(said: HostSettings) -> dict[str, Any]:
+    blocks = said.block_io or BlockIo()
+    return {
+        "blkio_weight": blocks.weight,
+        "blkio_weight_device": _throttles(blocks.weight_device, "Weight"),
+        "device_read_bps": _throttles(blocks.device_read_bps, "Rate"),
+        "device_read_iops": _throttles(blocks.device_read_iops, "Rate"),
+        "device_write_bps": _throttles(blocks.device_write_bps, "Rate"),
+        "device_write_iops": _throttles(blocks.device_write_iops, "Rate"),
+        "cgroup_parent": said.cgroup_parent,
+        "cgroupns": said.cgroupns,
+        "cpu_period": said.cpu_period,
+        "cpu_quota": said.cpu_quota,
+        "cpu_rt_period": said.cpu_rt_period,
+        "cpu_rt_runtime": said.cpu_rt_runtime,
+        "cpu_shares": said.cpu_shares,
+        "cpuset_cpus": said.cpuset,
+        "device_cgroup_rules": list(said.device_cgroup_rules) or None,
+        "device_requests": [_device_request(r) for r in said.device_requests] or None,
+        "devices": [f"{d.source}:{d.target}:{d.permissions}" for d in said.devices] or None,
+        "dns_opt": list(said.dns_opt) or None,
+        "dns_search": list(said.dns_search) or None,
+        "mem_swappiness": said.mem_swappiness,
+        "memswap_limit": said.memswap_limit,
+        "oom_kill_disable": said.oom_kill_disable or None,
+        "runtime": said.runtime,
+        "storage_opt": dict(said.storage_opt) or None,
+        "userns_mode": said.userns,
+        "uts_mode": said.uts,
+        "volumes_from": list(said.volumes_from) or None,
+    }
+
+
+def _throttles(pairs: tuple[tuple[str, int], ...], key: str) -> list[dict[str, Any]] | None:
+    return [{"Path": path, key: value} for path, value in pairs] or None
+
+
+def _device_request(request: DeviceRequest) -> DockerDeviceRequest:
+    return DockerDeviceRequest(
+        driver=request.driver,
+        count=request.count or 0,
+        device_ids=list(request.device_ids),
+        capabilities=[list(request.capabilities)],
+        options=dict(request.options),
+    )
+
+
+def archive(files: tuple[ContainerFile, ...]) -> bytes:
+    """A tar of the files, as the engine takes them for the root of a container."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for file in files:
+            data = file.content.encode()
+            entry = tarfile.TarInfo(file.target.lstrip("/"))
+            entry.size, entry.mode = len(data), file.mode
+            entry.uid, entry.gid = file.uid, file.gid
+            tar.addfile(entry, io.BytesIO(data))
+    return packed.getvalue()
+
+
 def _mount(mount: Mount) -> DockerMount:
     if mount.type == "tmpfs":
         return DockerMount(
@@ -128,6 +210,10 @@ def _mount(mount: Mount) -> DockerMount:
         type="bind" if mount.type == "bind" else "volume",
         read_only=mount.read_only,
         propagation=mount.propagation,
+        no_copy=mount.nocopy,
+        subpath=mount.subpath,
+        labels=dict(mount.labels) or None,
+        consistency=cast(Any, mount.consistency),
     )
 
 
@@ -156,6 +242,7 @@ def _healthcheck(check: HealthCheck) -> dict[str, Any]:
         "timeout": _nanoseconds(check.timeout_s),
         "retries": check.retries,
         "start_period": _nanoseconds(check.start_period_s),
+        "StartInterval": _nanoseconds(check.start_interval_s),
     }
     return {key: value for key, value in wanted.items() if value is not None}
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from controller.model.host_settings import HostSettings
+
 
 class Condition(StrEnum):
     """What a dependant waits for, in Compose's own words."""
@@ -51,6 +53,11 @@ class Mount:
     tmpfs_mode: int | None = None
     propagation: str | None = None
     create_host_path: bool = True
+    selinux: str = ""
+    nocopy: bool = False
+    subpath: str | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    consistency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,9 @@ class NetworkAttachment:
     ipv4_address: str | None = None
     ipv6_address: str | None = None
     priority: int = 0
+    link_local_ips: tuple[str, ...] = ()
+    mac_address: str | None = None
+    driver_opts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,7 @@ class HealthCheck:
     timeout_s: float | None = None
     retries: int | None = None
     start_period_s: float | None = None
+    start_interval_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +137,7 @@ class ContainerSpec:
     healthcheck: HealthCheck | None = None
     log_driver: str | None = None
     log_options: tuple[tuple[str, str], ...] = ()
+    settings: HostSettings = field(default_factory=HostSettings)
 
 
 class ProbeKind(StrEnum):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from controller.config.compose.host_settings import file_binds, host_settings
 from controller.config.compose.port_text import parse_range
 from controller.config.compose.units import parse_duration
 from controller.model.spec import (
@@ -24,11 +26,17 @@ def container_name(project: str, name: str, service: Service) -> str:
 
 
 def container_spec(
-    name: str, model: Mapping[str, Any], labels: Mapping[str, str], *, managed: bool
+    name: str,
+    model: Mapping[str, Any],
+    labels: Mapping[str, str],
+    env: Mapping[str, str],
+    *,
+    managed: bool,
 ) -> ContainerSpec:
     """Everything the engine needs for one service of a normalised model.
 
-    `labels` are the final ones. A managed container has restart policy `no`: the hub restarts it.
+    `labels` are the final ones; `env` has the variables that secrets and configs are made of.
+    A managed container has restart policy `no`: the hub restarts it.
     """
     service: Service = model["services"][name]
     limits = _resources(service, "limits")
@@ -79,6 +87,7 @@ def container_spec(
         healthcheck=health_of(service),
         log_driver=logging.get("driver"),
         log_options=tuple(logging.get("options", {}).items()),
+        settings=host_settings(service, model, env, partial(_name_in, model)),
     )
 
 
@@ -115,6 +124,7 @@ def health_of(service: Service) -> HealthCheck | None:
         timeout_s=_seconds(check.get("timeout")),
         retries=check.get("retries"),
         start_period_s=_seconds(check.get("start_period")),
+        start_interval_s=_seconds(check.get("start_interval")),
     )
 
 
@@ -155,7 +165,11 @@ def _namespace(service: Service, key: str, model: Mapping[str, Any]) -> str | No
     target = str(value).removeprefix("service:")
     if target == value:
         return target
-    return f"container:{container_name(model['name'], target, model['services'][target])}"
+    return f"container:{_name_in(model, target)}"
+
+
+def _name_in(model: Mapping[str, Any], service: str) -> str:
+    return container_name(model["name"], service, model["services"][service])
 
 
 def _expose(service: Service) -> tuple[str, ...]:
@@ -186,7 +200,7 @@ def _mounts(service: Service, model: Mapping[str, Any]) -> tuple[Mount, ...]:
         source = entry.get("source", "")
         if entry["type"] == "volume" and source:
             source = model["volumes"][source]["name"]
-        bind, tmpfs = entry.get("bind", {}), entry.get("tmpfs", {})
+        bind, tmpfs, volume = (entry.get(key, {}) for key in ("bind", "tmpfs", "volume"))
         found.append(
             Mount(
                 type=entry["type"],
@@ -197,8 +211,17 @@ def _mounts(service: Service, model: Mapping[str, Any]) -> tuple[Mount, ...]:
                 tmpfs_mode=tmpfs.get("mode"),
                 propagation=bind.get("propagation"),
                 create_host_path=bind.get("create_host_path", True),
+                selinux=bind.get("selinux", ""),
+                nocopy=volume.get("nocopy", False),
+                subpath=volume.get("subpath"),
+                labels=tuple(volume.get("labels", {}).items()),
+                consistency=entry.get("consistency"),
             )
         )
+    found += [
+        Mount("bind", target, source, read_only=True, create_host_path=False)
+        for source, target in file_binds(service, model)
+    ]
     return tuple(found)
 
 
@@ -216,6 +239,9 @@ def _attachments(
                 ipv4_address=said.get("ipv4_address"),
                 ipv6_address=said.get("ipv6_address"),
                 priority=said.get("priority", 0),
+                link_local_ips=tuple(said.get("link_local_ips", ())),
+                mac_address=said.get("mac_address"),
+                driver_opts=tuple(said.get("driver_opts", {}).items()),
             )
         )
     return tuple(sorted(found, key=lambda place: (-place.priority, place.network)))

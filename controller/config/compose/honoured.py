@@ -11,21 +11,37 @@ from controller.config.node import Node, Report
 _SERVICE = frozenset(
     {
         "attach",
+        "blkio_config",
         "build",
         "cap_add",
         "cap_drop",
+        "cgroup",
+        "cgroup_parent",
         "command",
+        "configs",
         "container_name",
+        "cpu_period",
+        "cpu_quota",
+        "cpu_rt_period",
+        "cpu_rt_runtime",
+        "cpu_shares",
         "cpus",
+        "cpuset",
         "depends_on",
         "deploy",
+        "device_cgroup_rules",
+        "devices",
         "dns",
+        "dns_opt",
+        "dns_search",
         "domainname",
         "entrypoint",
         "env_file",
         "environment",
         "expose",
+        "external_links",
         "extra_hosts",
+        "gpus",
         "group_add",
         "healthcheck",
         "hostname",
@@ -34,35 +50,52 @@ _SERVICE = frozenset(
         "ipc",
         "label_file",
         "labels",
+        "links",
         "logging",
+        "mac_address",
         "mem_limit",
         "mem_reservation",
+        "mem_swappiness",
+        "memswap_limit",
         "network_mode",
         "networks",
+        "oom_kill_disable",
         "oom_score_adj",
         "pid",
         "pids_limit",
+        "platform",
         "ports",
         "privileged",
         "profiles",
         "read_only",
         "restart",
+        "runtime",
+        "secrets",
         "security_opt",
         "shm_size",
         "stdin_open",
         "stop_grace_period",
         "stop_signal",
+        "storage_opt",
         "sysctls",
         "tmpfs",
         "tty",
         "ulimits",
         "user",
+        "userns_mode",
+        "uts",
         "volumes",
+        "volumes_from",
         "working_dir",
     }
 )
-_HEALTHCHECK = frozenset({"test", "interval", "timeout", "retries", "start_period", "disable"})
-_ENDPOINT = frozenset({"aliases", "ipv4_address", "ipv6_address", "priority"})
+_HEALTHCHECK = frozenset(
+    {"test", "interval", "timeout", "retries", "start_period", "disable"} | {"start_interval"}
+)
+_ENDPOINT = frozenset(
+    {"aliases", "ipv4_address", "ipv6_address", "priority"}
+    | {"driver_opts", "link_local_ips", "mac_address"}
+)
 _MOUNT_TYPES = frozenset({"bind", "volume", "tmpfs"})
 _NETWORK = frozenset(
     {"name", "driver", "driver_opts", "ipam", "external", "internal", "attachable", "labels"}
@@ -113,7 +146,9 @@ def _deploy(deploy: Mapping[str, Any], told: _Teller) -> None:
     told.unknown([key for key, value in deploy.items() if value], _DEPLOY, "deploy")
     resources = deploy.get("resources", {})
     reservations = resources.get("reservations", {})
-    told.unknown(reservations, frozenset({"memory"}), "deploy", "resources", "reservations")
+    told.unknown(
+        reservations, frozenset({"memory", "devices"}), "deploy", "resources", "reservations"
+    )
     policy = deploy.get("restart_policy", {})
     told.unknown(policy, frozenset({"condition", "max_attempts"}), "deploy", "restart_policy")
     if deploy.get("replicas", 1) != 1:
@@ -133,9 +168,7 @@ def _mounts(mounts: list[dict[str, Any]], told: _Teller) -> None:
         where = ("volumes", mount.get("source") or mount["target"])
         if mount["type"] not in _MOUNT_TYPES:
             told.say(f"the type {mount['type']} is not honoured yet by the hub", *where)
-        bind, volume = mount.get("bind", {}), mount.get("volume", {})
-        lost = [f"bind.{key}" for key in ("selinux", "recursive") if bind.get(key)]
-        lost += [f"volume.{key}" for key in ("nocopy", "subpath", "labels") if volume.get(key)]
-        lost += ["consistency"] if mount.get("consistency") else []
+        bind = mount.get("bind", {})
+        lost = ["bind.recursive"] if bind.get("recursive") else []
         for key in lost:
             told.say(f"{key} is not honoured yet by the hub", *where)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from controller.config.compose import dotenv
@@ -58,6 +58,7 @@ class Compiled:
     report: Report
     project_directory: str
     files: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def compile_stack(request: Request, reader: Reader) -> Compiled:
@@ -85,7 +86,9 @@ def compile_stack(request: Request, reader: Reader) -> Compiled:
     model = without_unused(model)
     warn_unhonoured(model, tree, report)
     extensions = {k: plain(v) for k, v in tree.map().items() if k.startswith("x-")}
-    return Compiled({**model, **extensions}, tree, report, request.project_directory, request.files)
+    return Compiled(
+        {**model, **extensions}, tree, report, request.project_directory, request.files, env
+    )
 
 
 def environment(

@@ -78,7 +78,7 @@ def _service(
     port = published_port(said, ports)
     return ServiceSpec(
         name=name,
-        container=container_spec(name, model, labels, managed=managed),
+        container=container_spec(name, model, labels, compiled.env, managed=managed),
         config_hash=digest,
         depends_on=depends_on,
         managed=managed,

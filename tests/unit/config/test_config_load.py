@@ -424,11 +424,11 @@ def test_several_compose_files_are_merged(tmp_path: Path) -> None:
 
 def test_normalise_gives_the_model_and_its_warnings(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
-    path.write_text("services: {a: {image: 'i${TAG}', gpus: all}}")
+    path.write_text("services: {a: {image: 'i${TAG}', annotations: {a: b}}}")
     warnings: list[str] = []
     model = normalise([path], [], [], "p", None, {}, warnings)
     assert (model["name"], model["services"]["a"]["image"]) == ("p", "i")
-    assert ["TAG" in warnings[0], "gpus" in warnings[1]] == [True, True]
+    assert ["TAG" in warnings[0], "annotations" in warnings[1]] == [True, True]
 
 
 def test_the_home_stack_loads_without_a_warning() -> None:

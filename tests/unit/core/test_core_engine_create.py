@@ -122,12 +122,22 @@ def test_ports_are_bound_where_declared_and_else_chosen_by_the_engine() -> None:
 
 def test_mounts() -> None:
     mounts = (
-        Mount("bind", "/etc/x", "/srv/x", read_only=True, propagation="rslave"),
+        Mount("bind", "/b", "/made", read_only=True, propagation="rslave", selinux="z"),
+        Mount(
+            "bind",
+            "/etc/x",
+            "/srv/x",
+            read_only=True,
+            propagation="rslave",
+            create_host_path=False,
+        ),
         Mount("volume", "/data", "heal7_data"),
         Mount("volume", "/scratch"),
         Mount("tmpfs", "/tmp", tmpfs_size=1024, tmpfs_mode=0o1777),
     )
-    bind, volume, anonymous, tmpfs = host(mounts=mounts)["mounts"]
+    found = host(mounts=mounts)
+    assert found["binds"] == ["/made:/b:ro,z,rslave"]
+    bind, volume, anonymous, tmpfs = found["mounts"]
     assert bind == {
         "Target": "/etc/x",
         "Source": "/srv/x",
