@@ -71,6 +71,8 @@ def container_config(spec: ContainerSpec, image_id: str) -> dict[str, Any]:
         "hostname": spec.hostname,
         "domainname": spec.domainname,
         "tty": spec.tty,
+        # Nobody is attached, whatever the container keeps open.
+        "detach": True,
         "stdin_open": spec.stdin_open,
         "stop_signal": spec.stop_signal,
         "stop_timeout": _stop_timeout(spec.stop_grace_s),
@@ -121,7 +123,7 @@ def _bindings(spec: ContainerSpec) -> dict[str, Any] | None:
     bindings: dict[str, list[Any]] = {}
     for port in spec.ports:
         key = f"{port.target}/{port.protocol}"
-        bindings.setdefault(key, []).append((port.host_ip, port.published or 0))
+        bindings.setdefault(key, []).append((port.host_ip, port.published))
     return bindings or None
 
 

@@ -37,6 +37,7 @@ def body(**changes: Any) -> dict[str, Any]:
 def test_a_plain_container_says_nothing_it_need_not() -> None:
     assert host() == {"mounts": [], "privileged": False}
     assert body() == {
+        "detach": True,
         "image": "heal7/web:1",
         "name": "heal7-web-1",
         "labels": {"com.docker.compose.image": SHA},
@@ -110,7 +111,7 @@ def test_ports_are_bound_where_declared_and_else_chosen_by_the_engine() -> None:
     assert host(ports=ports)["port_bindings"] == {
         "8000/tcp": [("127.0.0.1", 8010), ("", 8011)],
         "53/udp": [("", 5353)],
-        "9000/tcp": [("", 0)],
+        "9000/tcp": [("", None)],
     }
     assert body(ports=ports, expose=("7000", "53/udp"))["ports"] == [
         ("53", "udp"),
