@@ -40,6 +40,7 @@ bench: venv-dev ## Measure against plain Compose, the engine, a watcher and work
 	@.venv/bin/python bench/logs.py
 	@.venv/bin/python bench/history.py
 	@.venv/bin/python bench/pages.py
+	@.venv/bin/python bench/compose_fuzz.py
 
 chaos: venv-dev ## Break everything at length, and count what must never happen (about three hours; ARGS=--short)
 	@.venv/bin/heal7 setup && .venv/bin/python bench/healing.py --only storm,root,stops,loop,hub,daemon,join,soak $(ARGS)

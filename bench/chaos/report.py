@@ -53,9 +53,9 @@ def millis(value_s: float) -> str:
     return f"{value_s * 1000:.0f} ms"
 
 
-def table(reports: Sequence[Report]) -> Table:
+def table(reports: Sequence[Report], title: str = "Healing on the real engine") -> Table:
     """Every row of every report."""
-    shown = Table(title="Healing on the real engine")
+    shown = Table(title=title)
     for column in ("what", "measured", "peer", "ratio", "goal"):
         shown.add_column(column, justify="left" if column in ("what", "goal") else "right")
     for report in reports:

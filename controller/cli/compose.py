@@ -82,16 +82,16 @@ def config(
     if services:
         print("\n".join(model["services"]))
     elif not quiet:
-        session.document(_escaped(model))
+        session.document(escaped(model))
     raise typer.Exit(DONE)
 
 
-def _escaped(value: Any) -> Any:
+def escaped(value: Any) -> Any:
     """The model as a compose file would have to say it: a dollar sign is two."""
     if isinstance(value, str):
         return value.replace("$", "$$")
     if isinstance(value, list):
-        return [_escaped(item) for item in value]
+        return [escaped(item) for item in value]
     if isinstance(value, dict):
-        return {_escaped(key): _escaped(item) for key, item in value.items()}
+        return {escaped(key): escaped(item) for key, item in value.items()}
     return value

@@ -1,0 +1,64 @@
+"""Compose files that are broken on purpose: none may make a traceback or cost more than is allowed.
+
+    python bench/compose_fuzz.py [--count 50000] [--seed 7]
+
+Every mutant is read as `heal7 compose config` reads it, in this process; printed are how many were
+read and how many refused, the slowest, and the most memory the process ever held.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from rich.console import Console
+from rich.progress import track
+
+from bench.chaos.report import Report, table
+from controller.errors import ConfigError
+from tests.unit.config.compose_mutants import mutants
+from tests.unit.config.config_helpers import compile_texts
+
+_SLOWEST_S = 2.0
+_MEMORY_MB = 200
+
+
+def main() -> int:
+    """Status 1 where one mutant made a traceback or passed a limit."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=50_000)
+    parser.add_argument("--seed", type=int, default=7)
+    chosen = parser.parse_args()
+    found: Counter[str] = Counter()
+    report, slowest = Report(), 0.0
+    for text in track(mutants(chosen.seed, chosen.count), "mutants", total=chosen.count):
+        begun = time.perf_counter()
+        try:
+            compile_texts(text)
+            found["read"] += 1
+        except ConfigError:
+            found["refused"] += 1
+        except Exception as error:  # noqa: BLE001 - what must never happen is what is counted
+            report.faults.append(f"{type(error).__name__}: {error}: {text!r}")
+        slowest = max(slowest, time.perf_counter() - begun)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if slowest > _SLOWEST_S or peak > _MEMORY_MB:
+        report.faults.append(f"a limit was passed: {slowest:.2f} s, {peak:.0f} MB")
+    report.row("mutants read / refused", f"{found['read']:,} / {found['refused']:,}")
+    report.row("tracebacks", f"{chosen.count - found.total()}", goal="0")
+    report.row("the slowest", f"{slowest * 1e3:.0f} ms", goal=f"<= {_SLOWEST_S:.0f} s")
+    report.row("most memory", f"{peak:.0f} MB", goal=f"<= {_MEMORY_MB} MB")
+    Console().print(table([report], "Compose files broken on purpose"))
+    for fault in report.faults[:20]:
+        print(fault[:400])
+    return 1 if report.faults else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
