@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-_RING = 1024
+_RING = 512
 _BACKLOG = 256
 
 Renderer = Callable[[str], str]
@@ -23,18 +23,15 @@ Renderer = Callable[[str], str]
 @dataclass(slots=True)
 class Event:
     """One event. `render(language)` gives its JSON, `frame(language)` that as it goes over the
-    wire; each language is rendered once for all, since thousands may listen."""
+    wire, made once for each language, since thousands may listen."""
 
     id: int
     kind: str
     renderer: Renderer
-    _rendered: dict[str, str] = field(default_factory=dict)
     _frames: dict[str, bytes] = field(default_factory=dict)
 
     def render(self, language: str) -> str:
-        if language not in self._rendered:
-            self._rendered[language] = self.renderer(language)
-        return self._rendered[language]
+        return self.renderer(language)
 
     def frame(self, language: str) -> bytes:
         """As a server-sent event. JSON has no line ends of its own."""

@@ -114,7 +114,8 @@ def test_each_language_is_rendered_once() -> None:
         return language.upper()
 
     event = Event(1, "service", renderer)
-    assert [event.render("en"), event.render("ko"), event.render("en")] == ["EN", "KO", "EN"]
+    told = [event.frame(language).decode() for language in ("en", "ko", "en")]
+    assert [frame.splitlines()[-2] for frame in told] == ["data: EN", "data: KO", "data: EN"]
     assert calls == ["en", "ko"]
 
 
