@@ -18,14 +18,13 @@ from heal7_contract.settings import from_env
 from paperwork_service.limits import LIMITS
 from paperwork_service.models import (
     AVAILABLE,
-    PLANNED,
     Deleted,
     DocumentDetail,
     DocumentOut,
     ProcessRequest,
     ProcessResult,
 )
-from paperwork_service.open_document import Opener
+from paperwork_service.open_document import BusyError, Opener
 from paperwork_service.shelf import FullError, Shelf
 from paperwork_service.sniff import DocumentError, Kind, sniff
 from paperwork_service.summary import summarise
@@ -54,7 +53,11 @@ _UPLOAD_BODY = {
                     "type": "object",
                     "required": ["file"],
                     "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "PDF or docx"}
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "PDF, docx, xlsx, PNG, JPEG, TIFF, WebP, BMP or GIF",
+                        }
                     },
                 }
             }
@@ -77,13 +80,13 @@ def shelf() -> Shelf:
     errors={
         400: "The body is not valid multipart",
         413: "The file is too large",
-        415: "The file is neither PDF nor docx",
+        415: "The file is of no kind that is read",
         422: "No file, or one that is empty, broken, encrypted or a zip bomb",
         507: "The documents' space is used up",
     },
 )
 async def upload(request: Request) -> JSONResponse:
-    """Stores a PDF or docx; the same bytes again are the same document."""
+    """Stores a PDF, docx, xlsx or picture; the same bytes again are the same document."""
     async with request.form(max_files=1, max_fields=8) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
@@ -143,12 +146,22 @@ def _plain_name(name: str) -> str:
     },
 )
 async def process(body: ProcessRequest, ctx: Context) -> ProcessResult:
-    """Reads a stored document: `extract` its text, tables and facts, `classify` it."""
+    """Reads a stored document: `extract` text, tables and facts, `ocr` pictures, `classify` it."""
     _check_operations(body.operations)
     document = await ctx.offload(_document, body.document_id)
-    kind: Kind = "pdf" if document.kind == "pdf" else "docx"
+    kind: Kind = document.kind
     try:
-        reading = await opener.read(kind, shelf().path(body.document_id))
+        path = shelf().path(body.document_id)
+        reading = await opener.read(kind, path, ocr="ocr" in body.operations)
+    except BusyError as busy:
+        raise Problem(
+            503,
+            code="busy",
+            title="The service is busy",
+            detail=f"{busy}.",
+            remedy="Ask again with the same key after Retry-After seconds.",
+            headers={"Retry-After": "5"},
+        ) from None
     except DocumentError as fault:
         raise _refused(fault) from None
     result = await ctx.offload(summarise, body.document_id, kind, reading, body.operations)
@@ -221,13 +234,11 @@ def _check_operations(operations: list[str]) -> None:
     unknown = [name for name in operations if name not in AVAILABLE]
     if not unknown:
         return
-    planned = [name for name in unknown if name in PLANNED]
-    verb = "is planned but not built yet" if planned else "does not exist"
     raise Problem(
         422,
         code="operation_unavailable",
         title="The operation is not available",
-        detail=f"`{(planned or unknown)[0]}` {verb}; available: {', '.join(AVAILABLE)}.",
+        detail=f"`{unknown[0]}` does not exist; available: {', '.join(AVAILABLE)}.",
         remedy="Leave it out of `operations`.",
         unavailable=unknown,
         available=list(AVAILABLE),

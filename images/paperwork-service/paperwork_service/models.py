@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from heal7_contract import StrictModel
 
-AVAILABLE = ("extract", "classify")
-PLANNED = ("ocr",)
+AVAILABLE = ("extract", "ocr", "classify")
 
 DocumentId = Annotated[str, Field(pattern=r"^doc_[0-9a-f]{32}$")]
 # Not a Literal: an operation that does not exist yet gets a problem that says which ones do.
@@ -24,40 +23,73 @@ class ProcessRequest(StrictModel):
 
 
 class TableOut(StrictModel):
-    """`page` counts from 1; null where the format has no pages."""
+    """`page` counts from 1; null where the format has no pages. `sheet` is that of a workbook."""
 
     page: int | None
+    sheet: str | None
     rows: list[list[str]]
 
 
+class SourceOut(StrictModel):
+    """How a fact was read: as `text` of the document, or by `ocr` from a picture.
+
+    `confidence` is OCR's own for the least sure of the words, 0 to 1; `box` is left, top, right and
+    bottom as shares of the page, its lines made level. Both are null for text.
+    """
+
+    method: Literal["text", "ocr"]
+    page: int | None
+    confidence: float | None
+    box: tuple[float, float, float, float] | None
+
+
 class AmountOut(StrictModel):
+    """`value` is null where the digits can not be trusted; `currency` where none is written."""
+
     label: str | None
     text: str
     value: int | float | None
-    currency: str
+    currency: str | None
+    source: SourceOut
 
 
 class DateOut(StrictModel):
+    """`value` is ISO 8601; null where there is no such day or the digits can not be trusted."""
+
     label: str | None
     text: str
     value: str | None
+    source: SourceOut
 
 
 class BusinessNumberOut(StrictModel):
+    """`value` is null where the digits can not be trusted; a number that can not exist is read
+    all the same, with `check_digit_ok` false."""
+
     label: str | None
     text: str
+    value: str | None
     check_digit_ok: bool
+    source: SourceOut
+
+
+class UrlOut(StrictModel):
+    text: str
+    value: str | None
+    source: SourceOut
 
 
 class FieldsOut(StrictModel):
     amounts: list[AmountOut]
     dates: list[DateOut]
     business_numbers: list[BusinessNumberOut]
-    urls: list[str]
+    urls: list[UrlOut]
 
 
 class ProcessResult(StrictModel):
-    """`text`, `tables`, `fields` are null without `extract`; `type` without `classify`.
+    """`text`, `tables`, `fields` are null without `extract` and `ocr`; `type` without `classify`.
+
+    `ocr_pages` are the pages that were read from pictures. `urls` are those that can be trusted.
 
     `needs_review`: what was read may differ from what the document says; `review_reasons` say why.
     """
@@ -66,6 +98,7 @@ class ProcessResult(StrictModel):
     operations: list[str]
     kind: str
     pages: int | None
+    ocr_pages: list[int]
     text: str | None
     text_truncated: bool
     tables: list[TableOut] | None
@@ -84,7 +117,7 @@ class DocumentOut(StrictModel):
 
     document_id: str
     name: str
-    kind: str
+    kind: Literal["pdf", "docx", "xlsx", "image"]
     size: int
     sha256: str
     uploaded: str
