@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-_NUMBER = r"\d[\d,]{0,24}(?:\.\d{1,4})?"
+# Groups set apart by points are taken too, to be named as misplaced: a fax makes commas of points.
+_NUMBER = r"(?:\d{1,3}(?:[.,]\d{3}){2,7}|\d[\d,]{0,24}(?:\.\d{1,4})?)"
 _UNIT_PARTS = r"(?:\s?[조억만천]{1,2}(?:\s?\d[\d,]{0,24})?){0,3}"
 _WON = rf"(?<![\d,.]){_NUMBER}{_UNIT_PARTS}\s?원(?![칙소리천])"
 _SIGNED = rf"(?:[₩￦$€¥]|\b(?:KRW|USD|EUR|JPY))\s?{_NUMBER}"
@@ -25,7 +26,7 @@ _CURRENCIES = (
     ("JPY", ("¥", "JPY", "엔")),
 )
 _UNITS = {"조": 10**12, "억": 10**8, "만": 10**4, "천": 10**3}
-_PART = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s?([조억만천]*)")
+_PART = re.compile(r"(\d[\d,]*(?:\.\d+)*)\s?([조억만천]*)")
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 _DATE = re.compile(
     r"(?<![\d.-])(\d{4})(?:\s?년\s?(\d{1,2})\s?월\s?(\d{1,2})\s?일|([-./])(\d{1,2})\4(\d{1,2})(?![\d-]))"
@@ -63,12 +64,13 @@ _BARE_LABELS = (
 )
 _LABELLED = re.compile(
     rf"((?:{'|'.join(' ?'.join(word) for word in _BARE_LABELS)})[\s:|]{{0,12}})"
-    r"(?<![\d,.])(\d[\d,]{0,24})(?![\d,.]*\s?[%년월일개건명])"
+    r"(?<![\d,.])(\d[\d,]{3,24})(?![\d,.]|\s?[%년월일개건명])"
 )
 _SAME_AS = {"부가가치세": TAX, "부가세": TAX, "합계금액": TOTAL, "총액": TOTAL, "총금액": TOTAL}
 _DATE_LABELS = (
     *("발행일", "작성일", "계약일", "계약기간", "납부기한", "지급기한", "지급일", "만료일"),
     *("시작일", "종료일", "유효기간", "견적일", "거래일", "결제일", "생년월일"),
+    *("회의일", "다음회의일", "입사일", "발급일"),
 )
 _PARTY_LABELS = ("공급자", "공급받는자", "수급인", "도급인", "임대인", "임차인", "판매자", "구매자")
 
@@ -224,7 +226,7 @@ def value_of(text: str) -> int | float | None:
     """None for misplaced commas: `11650,000` may be 1,650,000 misread."""
     total = Decimal(0)
     for number, units in _PART.findall(text):
-        if "," in number and not _GROUPED.fullmatch(number):
+        if number.count(".") > 1 or ("," in number and not _GROUPED.fullmatch(number)):
             return None
         factor = 1
         for unit in units:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -113,7 +113,7 @@ class ProcessResult(StrictModel):
 
 
 class DocumentOut(StrictModel):
-    """`uploaded` is RFC 3339, UTC."""
+    """`uploaded` is RFC 3339, UTC; `template` is what it was generated from, null if uploaded."""
 
     document_id: str
     name: str
@@ -121,6 +121,7 @@ class DocumentOut(StrictModel):
     size: int
     sha256: str
     uploaded: str
+    template: str | None = None
 
 
 class DocumentDetail(DocumentOut):
@@ -133,3 +134,39 @@ class DocumentDetail(DocumentOut):
 class Deleted(StrictModel):
     id: str
     deleted: bool
+
+
+class SumsOut(StrictModel):
+    """Whole won."""
+
+    supply: int
+    tax: int
+    total: int
+
+
+class GenerateResult(StrictModel):
+    """`file` is where the document is fetched; `pages` is null for docx, which has none yet."""
+
+    document_id: str
+    template: str
+    format: str
+    name: str
+    size: int
+    sha256: str
+    pages: int | None
+    totals: SumsOut | None
+    file: str
+
+
+class TemplateOut(StrictModel):
+    """`example` is a whole body for POST /actions/generate."""
+
+    template: str
+    title: str
+    description: str
+    data_schema: dict[str, Any]
+    example: dict[str, Any]
+
+
+class TemplatesOut(StrictModel):
+    templates: list[TemplateOut]

@@ -55,7 +55,7 @@ def _opened(path: str) -> Iterator[Image.Image]:
 
 def pages_of_pdf(path: str, numbers: list[int], limits: Limits) -> Iterator[Image.Image]:
     """The pages of these numbers (from 1), drawn in grey. Raises DocumentError."""
-    import pypdfium2  # type: ignore[import-untyped]
+    import pypdfium2
 
     try:
         document = pypdfium2.PdfDocument(path)

@@ -45,7 +45,7 @@ def read_xlsx(path: str, limits: Limits) -> Reading:
 
     A formula whose value the file does not hold is named, for nothing here computes it.
     """
-    import openpyxl  # type: ignore[import-untyped]
+    import openpyxl
 
     reading = Reading()
     lines: list[str] = []

@@ -21,14 +21,14 @@ from paperwork_service.sniff import DocumentError, too_costly
 def main(arguments: list[str]) -> int:
     """0 with a reading or a named fault on stdout; anything else is a crash for the parent."""
     kind, path, *operations = arguments
-    _confine(LIMITS)
+    confine(LIMITS)
     try:
         reading = read(kind, path, LIMITS, ocr="ocr" in operations)
         answer: dict[str, Any] = {"reading": dataclasses.asdict(reading)}
     except MemoryError:
-        answer = _fault(too_costly("its memory limit was reached"))
+        answer = fault_of(too_costly("its memory limit was reached"))
     except DocumentError as fault:
-        answer = _fault(fault)
+        answer = fault_of(fault)
     json.dump(answer, sys.stdout, ensure_ascii=True)
     return 0
 
@@ -44,11 +44,13 @@ def read(kind: str, path: str, limits: Limits, *, ocr: bool) -> Reading:
     return (read_docx if kind == "docx" else read_xlsx)(path, limits)
 
 
-def _fault(fault: DocumentError) -> dict[str, Any]:
-    return {"fault": {"code": fault.code, "detail": fault.detail, "remedy": fault.remedy}}
+def fault_of(fault: DocumentError) -> dict[str, Any]:
+    return {
+        "fault": {name: getattr(fault, name) for name in ("code", "detail", "remedy", "status")}
+    }
 
 
-def _confine(limits: Limits) -> None:
+def confine(limits: Limits) -> None:
     """No way back for this process: soft and hard limits alike."""
     cpu, memory = limits.cpu_seconds, limits.memory_bytes
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))

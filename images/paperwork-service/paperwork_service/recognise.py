@@ -46,10 +46,11 @@ def recognise(
 
 def _look(number: int, picture: Image.Image, limits: Limits) -> PageSeen:
     seconds = limits.ocr_seconds
-    lines = read_lines(calm(picture), TEXT, seconds)
+    calmed = calm(picture)
+    lines = read_lines(calmed, TEXT, seconds)
     if not lines:
         return PageSeen(number, [], [], [])
-    again = other_size(picture, limits)
+    again = other_size(calmed, limits)
     return PageSeen(
         number, lines, read_lines(again, KOREAN, seconds), read_lines(again, ENGLISH, seconds)
     )

@@ -316,10 +316,10 @@ def test_the_childs_end_is_told_apart() -> None:
         (1, b"Traceback\nRecursionError: too deep", "document_broken"),
     ):
         with pytest.raises(DocumentError) as refused:
-            judge(returncode, b"", error)
+            judge(returncode, error)
         assert refused.value.code == code
     with pytest.raises(RuntimeError, match="NameError"):
-        judge(1, b"", b"Traceback\nNameError: name 'x' is not defined")
+        judge(1, b"Traceback\nNameError: name 'x' is not defined")
 
 
 def test_the_child_sees_none_of_the_services_settings(monkeypatch: pytest.MonkeyPatch) -> None:
