@@ -25,6 +25,7 @@ from paperwork_service.facts import (
     UrlFound,
     doubts,
     role,
+    unfound,
     value_of,
 )
 from paperwork_service.seen import Line, PageSeen, Word
@@ -92,11 +93,13 @@ def confirm(facts: Facts, lines: Lines) -> Facts:
         for before, after in pairs
         if after.value is None and (before.value is not None or _is_seen(before, lines))
     ]
+    texts = (" ".join(word.text for word in line.words) for line in lines.values())
+    lost = [f"what follows {label!r} could not be read" for t in texts if (label := unfound(t))]
     of_text = [a for a in amounts if not _is_seen(a, lines) or a.value is not None]
     known_days = [d for d in dates if not _is_seen(d, lines) or d.value is not None]
     spoken = [doubt for doubt in doubts(of_text, known_days) if doubt not in sums]
     return Facts(
-        tuple(amounts), tuple(dates), tuple(numbers), tuple(urls), (*unsure, *sums, *spoken)
+        tuple(amounts), tuple(dates), tuple(numbers), tuple(urls), (*unsure, *sums, *lost, *spoken)
     )
 
 

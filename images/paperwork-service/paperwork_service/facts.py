@@ -72,6 +72,9 @@ _DATE_LABELS = (
     *("시작일", "종료일", "유효기간", "견적일", "거래일", "결제일", "생년월일"),
     *("회의일", "다음회의일", "입사일", "발급일"),
 )
+_SURE_AMOUNTS = (SUPPLY, TAX, TOTAL, "계약금액")
+_SURE_DATES = ("발행일", "작성일", "견적일", "거래일", "계약일", "발급일")
+_SURE_NUMBERS = ("등록번호",)
 _PARTY_LABELS = ("공급자", "공급받는자", "수급인", "도급인", "임대인", "임차인", "판매자", "구매자")
 
 
@@ -161,6 +164,22 @@ def find_facts(text: str, links: Sequence[str] = ()) -> Facts:
         find_urls(text, links),
         tuple(doubts(amounts, dates)),
     )
+
+
+def unfound(line: str) -> str | None:
+    """A label that digits follow though no fact of its kind is on the line: it was misread."""
+    facts = find_facts(line)
+    kinds = (
+        (_SURE_AMOUNTS, facts.amounts),
+        (_SURE_DATES, facts.dates),
+        (_SURE_NUMBERS, facts.business_numbers),
+    )
+    for labels, found in kinds:
+        for label in labels:
+            at = line.rfind(label)
+            if at >= 0 and not found and any(char.isdigit() for char in line[at:]):
+                return label
+    return None
 
 
 def find_urls(text: str, links: Iterable[str] = ()) -> tuple[UrlFound, ...]:

@@ -14,7 +14,8 @@ from paperwork_service.money import Sums, added, line_sums
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Maybe = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Prose = Annotated[str, Field(max_length=10_000, pattern=r"^[^\x00-\x09\x0b-\x1f\x7f]*$")]
-Won = Annotated[int, Field(ge=0, le=10**15)]
+_MOST = 10**15
+Won = Annotated[int, Field(ge=0, le=_MOST)]
 Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
 
 
@@ -94,6 +95,8 @@ class Trade(StrictModel):
     @model_validator(mode="after")
     def _sums_hold(self) -> Trade:
         found, claimed = self.sums, self.totals
+        if found.total > _MOST:
+            raise ValueError(f"the total is above {_MOST:,} won")
         if claimed is None:
             return self
         wanted = (found.supply, found.tax, found.total)

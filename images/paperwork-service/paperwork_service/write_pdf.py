@@ -20,7 +20,17 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer
 from reportlab.platypus import Table as Grid
 
-from paperwork_service.paper import Align, Block, Pairs, Paper, Signatures, Sums, Table, Text
+from paperwork_service.paper import (
+    Align,
+    Block,
+    Column,
+    Pairs,
+    Paper,
+    Signatures,
+    Sums,
+    Table,
+    Text,
+)
 from paperwork_service.sniff import DocumentError
 
 REGULAR, BOLD = "NanumGothic", "NanumGothicBold"
@@ -140,27 +150,43 @@ def _pairs(block: Pairs) -> Grid:
         rows.append(cells)
     # Label and value begin on one line, however long the value is.
     style.append(("VALIGN", (0, 0), (-1, -1), "TOP"))
-    return _ruled(rows, [label, value] * most, style)
+    # Two hundred guests fill more than a page: such a row goes on over it.
+    return _ruled(rows, [label, value] * most, style, splitInRow=1)
 
 
 def _table(block: Table) -> Grid:
     head = [_text(column.title, "center", 9, bold=True) for column in block.columns]
     rows = [
-        [_text(cell, column.align, 9) for cell, column in zip(row, block.columns, strict=True)]
+        [_cell(cell, column) for cell, column in zip(row, block.columns, strict=True)]
         for row in block.rows
     ]
     shade = [("BACKGROUND", (0, 0), (-1, 0), _SHADE)]
     return _ruled([head, *rows], [column.share for column in block.columns], shade, repeatRows=1)
 
 
+def _cell(text: str, column: Column) -> Paragraph:
+    """A number is set smaller rather than broken: half of one reads as another."""
+    number = column.align == "right"
+    size = _fitting(text, 9, column.share, REGULAR) if number else 9.0
+    return _text(text, column.align, size)
+
+
+def _fitting(text: str, size: float, share: float, font: str) -> float:
+    """`size`, or the smaller one at which the text is one line of its column."""
+    room = share * _WIDTH - 2 * _PADDING - 0.5
+    wide = pdfmetrics.stringWidth(text, font, size)
+    return float(size if wide <= room else size * room / wide)
+
+
 def _sums(block: Sums) -> Grid:
+    label, value = 0.3 / len(block.pairs), 0.7 / len(block.pairs)
     cells: list[Any] = []
     style: list[tuple[Any, ...]] = [("BOX", (0, 0), (-1, -1), 1.2, _STRONG)]
     for name, amount in block.pairs:
         style.append(("BACKGROUND", (len(cells), 0), (len(cells), 0), _SHADE))
-        cells += [_text(name, "center", 9.5, bold=True), _text(amount, "right", 9.5, bold=True)]
-    share = 1 / len(block.pairs)
-    return _ruled([cells], [share * 0.3, share * 0.7] * len(block.pairs), style)
+        size = _fitting(amount, 9.5, value, BOLD)
+        cells += [_text(name, "center", 9.5, bold=True), _text(amount, "right", size, bold=True)]
+    return _ruled([cells], [label, value] * len(block.pairs), style)
 
 
 def _signatures(block: Signatures) -> Grid:
@@ -185,8 +211,7 @@ def _ruled(
         ("BOTTOMPADDING", (0, 0), (-1, -1), _PADDING + 1),
     ]
     widths = [share * _WIDTH for share in shares]
-    # A cell taller than a page is carried over to the next one instead of ending the build.
-    return Grid(rows, colWidths=widths, style=[*basics, *style], splitInRow=1, **options)
+    return Grid(rows, colWidths=widths, style=[*basics, *style], **options)
 
 
 def _text(text: str, align: Align = "left", size: float = 10, *, bold: bool = False) -> Paragraph:
@@ -207,7 +232,7 @@ def _style(size: float, align: Align, font: str) -> ParagraphStyle:
     )
 
 
-class _Numbered(Canvas):  # type: ignore[misc] - the library has no types
+class _Numbered(Canvas):  # type: ignore[misc]
     """`1 / 3` at the foot of every page: the last number is known only at the end."""
 
     def __init__(self, *args: Any, **options: Any):

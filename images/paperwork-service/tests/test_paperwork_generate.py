@@ -160,6 +160,12 @@ def _changed(template: str, change: Any) -> Json:
         (_changed("tax_invoice", lambda d: d.update(items=[])), "at least 1"),
         (_changed("tax_invoice", lambda d: d["items"][0].update(quantity="1")), "valid number"),
         (_changed("tax_invoice", lambda d: d["items"][0].update(quantity=0.0001)), "decimals"),
+        (
+            _changed(
+                "tax_invoice", lambda d: d["items"][0].update(quantity=1e9, unit_price=10**15)
+            ),
+            "above",
+        ),
         (_changed("tax_invoice", lambda d: d.update(colour="red")), "Extra inputs"),
         (_changed("quotation", lambda d: d.update(valid_until="2025-01-01")), "before issued"),
         (_changed("contract", lambda d: d.update(amount=1)), "installments add up to 1,650,000"),
@@ -180,8 +186,8 @@ async def test_data_that_do_not_hold_are_refused(
 def test_long_texts_wrap_and_long_tables_go_on_over_numbered_pages() -> None:
     item = {
         "name": "가" * 200,
-        "quantity": 1_234_567.5,
-        "unit_price": 987_654_321,
+        "quantity": 12_345.125,
+        "unit_price": 987_654_000,
         "note": "x" * 60,
     }
     data = _pdf("tax_invoice", items=[item] * 40, totals=None, note="긴 비고 " * 400)
@@ -194,6 +200,17 @@ def test_long_texts_wrap_and_long_tables_go_on_over_numbered_pages() -> None:
             assert all(left < char["x0"] and char["x1"] < right for char in page.chars)
             assert all(char["top"] > 0 and char["bottom"] < page.height for char in page.chars)
         assert "품목" in pages[1].extract_text().split("\n")[0]
+        words = {word["text"] for page in pages for word in page.extract_words()}
+        # Numbers are never broken over lines.
+        sums = line_sums(12_345.125, 987_654_000, taxed=True)
+        assert {"12,345.125", f"{sums.supply:,}", f"{40 * sums.total:,}원"} <= words
+
+
+def test_a_crowd_of_guests_goes_on_over_the_page() -> None:
+    with pdfplumber.open(
+        io.BytesIO(_pdf("minutes", attendees=["긴 이름 " * 40] * 200))
+    ) as document:
+        assert len(document.pages) > 3
 
 
 def test_fonts_are_embedded_and_the_same_data_give_the_same_file() -> None:
