@@ -33,6 +33,7 @@ from paperwork_service.seen import Line, PageSeen, Word
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
 _NUMBERS = re.compile(r"\d[\d,.\-]*")
 _MARGIN = 0.004
+_UNSURE, _LONG = 0.6, 4
 _OVERLAP = 0.5
 _SUM = (SUPPLY, TAX, TOTAL)
 FactT = TypeVar("FactT", Amount, DateFound, BusinessNumber, UrlFound)
@@ -95,12 +96,31 @@ def confirm(facts: Facts, lines: Lines) -> Facts:
     ]
     texts = (" ".join(word.text for word in line.words) for line in lines.values())
     lost = [f"what follows {label!r} could not be read" for t in texts if (label := unfound(t))]
+    lost += _unsure_numbers(facts, lines)
     of_text = [a for a in amounts if not _is_seen(a, lines) or a.value is not None]
     known_days = [d for d in dates if not _is_seen(d, lines) or d.value is not None]
     spoken = [doubt for doubt in doubts(of_text, known_days) if doubt not in sums]
     return Facts(
         tuple(amounts), tuple(dates), tuple(numbers), tuple(urls), (*unsure, *sums, *lost, *spoken)
     )
+
+
+def _unsure_numbers(facts: Facts, lines: Lines) -> list[str]:
+    """Long numbers that are no fact and that OCR is unsure of: they may be one, misread."""
+    places = [
+        fact.place
+        for kind in (facts.amounts, facts.dates, facts.business_numbers, facts.urls)
+        for fact in kind
+    ]
+    said = []
+    for number, line in lines.items():
+        taken = [w for p in places if p.line == number for w in _words_at(line.words, p)]
+        said += [
+            f"{word.text!r} may be a number or a date that was misread"
+            for word in line.words
+            if word not in taken and word.confidence < _UNSURE and len(_digits(word.text)) >= _LONG
+        ]
+    return said
 
 
 def _is_seen(fact: Amount | DateFound | BusinessNumber | UrlFound, lines: Lines) -> bool:
@@ -164,8 +184,9 @@ def _confirm_amounts(
         return settled, ()
     trio = [place for place in places if place is not None]
     choices = [_choices(settled[place], readings[place]) for place in trio]
+    agreed = any(readings[place] and settled[place].value is not None for place in trio)
     fits = [pick for pick in itertools.product(*choices) if pick[0] + pick[1] == pick[2]]
-    if len(fits) == 1:
+    if len(fits) == 1 and agreed:
         for place, value in zip(trio, fits[0], strict=True):
             settled[place] = replace(settled[place], value=value)
         return settled, ()
@@ -218,11 +239,15 @@ def _readings(amount: Amount, lines: Lines) -> _Readings | None:
         return None
     seen = lines[amount.place.line]
     words = [w for w in _words_at(seen.words, amount.place) if any(c.isdigit() for c in w.text)]
-    if len(words) != 1:  # 1억 2천만원, or digits torn apart: only the first look knows the units
+    if _torn(seen.words, amount.place):
+        return _Readings(None, None, None, None)
+    if len(words) != 1:  # 1억 2천만원: only the first look knows the units
         return _Readings(amount.value, None, None, None)
     part = _part(seen.words, words[0], amount.place)
     digits = _digits(part)
     english = _text_at(seen.page.english, words[0])
+    if amount.currency in (None, "KRW"):  # won have no decimals: a point is a comma misread
+        english = english.replace(".", ",")
     grouped = _GROUPED.search(english)
     latin = int(_digits(grouped.group())) if grouped else None
     agree = _agrees_on_date(part + "일", english) if "," not in part else latin == int(digits)
@@ -234,10 +259,18 @@ def _readings(amount: Amount, lines: Lines) -> _Readings | None:
     )
 
 
+def _torn(words: Line, place: Place) -> bool:
+    """Whether digits stand right before or after, as of a number whose comma became a gap."""
+    line = " ".join(word.text for word in words)
+    around = line[: place.start].rstrip()[-1:] + line[place.end :].lstrip()[:1]
+    return any(char.isdigit() or char in ",." for char in around)
+
+
 def _same_amount(text: str) -> int | float | None:
     """The number of a reading in Korean, None where its commas are misplaced."""
     found = _NUMBERS.search(text)
-    return value_of(found.group().rstrip(",.-")) if found and "-" not in found.group() else None
+    number = found.group().rstrip(",.-") if found else ""
+    return value_of(number) if number and not {"-", "."} & set(number) else None
 
 
 def _digits(text: str) -> str:

@@ -64,7 +64,7 @@ _BARE_LABELS = (
 )
 _LABELLED = re.compile(
     rf"((?:{'|'.join(' ?'.join(word) for word in _BARE_LABELS)})[\s:|]{{0,12}})"
-    r"(?<![\d,.])(\d[\d,]{3,24})(?![\d,.]|\s?[%년월일개건명])"
+    r"(?<![\d,.])(\d[\d,]{3,24})(?![\d,.]|\s*\d|\s?[%년월일개건명])"
 )
 _SAME_AS = {"부가가치세": TAX, "부가세": TAX, "합계금액": TOTAL, "총액": TOTAL, "총금액": TOTAL}
 _DATE_LABELS = (

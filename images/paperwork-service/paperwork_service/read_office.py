@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from paperwork_service.limits import Limits
 from paperwork_service.reading import Reading, add_table, set_text
@@ -45,22 +46,12 @@ def read_xlsx(path: str, limits: Limits) -> Reading:
 
     A formula whose value the file does not hold is named, for nothing here computes it.
     """
-    import openpyxl
-
     reading = Reading()
     lines: list[str] = []
     try:
-        values = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        formulas = openpyxl.load_workbook(path, read_only=True, keep_links=False)
-        for sheet, source in zip(values.worksheets, formulas.worksheets, strict=True):
-            grid, unknown = _sheet(sheet, source, reading, limits)
-            if unknown:
-                reading.unread.append(
-                    f"{unknown} formulas of sheet {sheet.title!r} hold no value; "
-                    "open it in Excel and save it to have them computed"
-                )
-            add_table(reading, grid, limits, sheet=sheet.title)
-            lines += [sheet.title, *("\t".join(row) for row in grid if any(row))]
+        # Opened here, for by its name openpyxl would take it for no workbook.
+        with Path(path).open("rb") as file, Path(path).open("rb") as again:
+            lines = _read_sheets(file, again, reading, limits)
     except (MemoryError, DocumentError):
         raise
     except Exception as error:  # noqa: BLE001 - a parser raises anything on a damaged file
@@ -69,6 +60,25 @@ def read_xlsx(path: str, limits: Limits) -> Reading:
         lines = []
     _finish(reading, lines, limits)
     return reading
+
+
+def _read_sheets(file: IO[bytes], again: IO[bytes], reading: Reading, limits: Limits) -> list[str]:
+    """The lines of every sheet; its tables and what is missing go to the reading."""
+    import openpyxl
+
+    lines: list[str] = []
+    values = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+    formulas = openpyxl.load_workbook(again, read_only=True, keep_links=False)
+    for sheet, source in zip(values.worksheets, formulas.worksheets, strict=True):
+        grid, unknown = _sheet(sheet, source, reading, limits)
+        if unknown:
+            reading.unread.append(
+                f"{unknown} formulas of sheet {sheet.title!r} hold no value; "
+                "open it in Excel and save it to have them computed"
+            )
+        add_table(reading, grid, limits, sheet=sheet.title)
+        lines += [sheet.title, *("\t".join(row) for row in grid if any(row))]
+    return lines
 
 
 def _finish(reading: Reading, lines: list[str], limits: Limits) -> None:

@@ -53,14 +53,15 @@ def sniff(data: bytes, limits: Limits) -> Kind:
             "Split the document, or lower the resolution of its pictures.",
             status=413,
         )
-    if b"%PDF-" in data[:1024]:
-        return "pdf"
     if data.startswith(b"PK"):
         return _sniff_zip(data, limits)
     if data.startswith(_OLE):
         raise _sniff_ole(data)
     if data.startswith(_IMAGES) or (data.startswith(b"RIFF") and data[8:12] == b"WEBP"):
         return "image"
+    # Last, for a PDF may begin with something else: what another kind begins with is that kind.
+    if b"%PDF-" in data[:1024]:
+        return "pdf"
     raise DocumentError("document_unsupported", f"The file is not {_TAKEN}.", _SAVE_AS, status=415)
 
 

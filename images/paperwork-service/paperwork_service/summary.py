@@ -98,6 +98,7 @@ def _review_reasons(reading: Reading, facts: Facts | None, found: Classified | N
     if facts and found and reading.seen and found.type == "invoice":
         known = {role(amount) for amount in facts.amounts}
         missing = [name for name in (SUPPLY, TAX, TOTAL) if name not in known]
+        missing += [] if facts.dates else ["a date"]
         if missing:
             reasons.append(f"an invoice states {', '.join(missing)}; OCR did not find it")
     if found is not None and found.type == UNKNOWN:

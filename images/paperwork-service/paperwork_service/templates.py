@@ -15,6 +15,7 @@ Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f
 Maybe = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Prose = Annotated[str, Field(max_length=10_000, pattern=r"^[^\x00-\x09\x0b-\x1f\x7f]*$")]
 _MOST = 10**15
+Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Won = Annotated[int, Field(ge=0, le=_MOST)]
 Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
 
@@ -206,8 +207,8 @@ class Minutes(StrictModel):
     time: Maybe = ""
     place: Maybe = ""
     author: Line
-    attendees: list[Line] = Field(min_length=1, max_length=200)
-    absent: list[Line] = Field(default=[], max_length=200)
+    attendees: list[Name] = Field(min_length=1, max_length=200)
+    absent: list[Name] = Field(default=[], max_length=200)
     agenda: list[Agenda] = Field(min_length=1, max_length=100)
     tasks: list[Task] = Field(default=[], max_length=200)
     next_meeting: Day | None = None

@@ -132,6 +132,8 @@ def main(count: int) -> None:
                 tally["right"] += len(paper.facts & stated)
                 tally["given up" if review else "silent"] += missing
                 tally["wrong"] += len(stated - paper.facts)
+                if missing and not review:
+                    print("  silent:", sorted(paper.facts - stated, key=str), "of", paper.lines)
                 if stated - paper.facts:
                     print("  wrong:", sorted(stated - paper.facts, key=str), "of", paper.lines)
             show(name, tally)
