@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import shutil
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -303,6 +304,12 @@ def _forget(document_id: str) -> None:
             service.store.delete(PROCESSED, run["id"])
     service.store.delete(DOCUMENTS, document_id)
     shelf().remove(document_id)
+
+
+@service.ready_check("ocr")
+def ocr_is_there() -> str | None:
+    """Without it pictures would be taken and never read."""
+    return None if shutil.which("tesseract") else "tesseract is not installed"
 
 
 @service.background("sweep")

@@ -33,6 +33,7 @@ from paperwork_service.seen import Line, PageSeen, Word
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
 _NUMBERS = re.compile(r"\d[\d,.\-]*")
 _MARGIN = 0.004
+_UNITS = "조억만천"
 _UNSURE, _LONG = 0.6, 4
 _OVERLAP = 0.5
 _SUM = (SUPPLY, TAX, TOTAL)
@@ -246,16 +247,18 @@ def _readings(amount: Amount, lines: Lines) -> _Readings | None:
     part = _part(seen.words, words[0], amount.place)
     digits = _digits(part)
     english = _text_at(seen.page.english, words[0])
+    korean, text = _text_at(seen.page.korean, words[0]), amount.value
     if amount.currency in (None, "KRW"):  # won have no decimals: a point is a comma misread
-        english = english.replace(".", ",")
+        part, english, korean = (look.replace(".", ",") for look in (part, english, korean))
+        text = text if any(unit in amount.text for unit in _UNITS) else _same_amount(part)
     grouped = _GROUPED.search(english)
     latin = int(_digits(grouped.group())) if grouped else None
     agree = _agrees_on_date(part + "일", english) if "," not in part else latin == int(digits)
     return _Readings(
-        amount.value,
-        _same_amount(_text_at(seen.page.korean, words[0])),
+        text,
+        _same_amount(korean),
         latin,
-        int(digits) if agree and not any(unit in amount.text for unit in "조억만천") else None,
+        int(digits) if agree and not any(unit in amount.text for unit in _UNITS) else None,
     )
 
 

@@ -72,6 +72,7 @@ _DATE_LABELS = (
     *("시작일", "종료일", "유효기간", "견적일", "거래일", "결제일", "생년월일"),
     *("회의일", "다음회의일", "입사일", "발급일"),
 )
+_MISREAD = 4  # digits
 _SURE_AMOUNTS = (SUPPLY, TAX, TOTAL, "계약금액")
 _SURE_DATES = ("발행일", "작성일", "견적일", "거래일", "계약일", "발급일")
 _SURE_NUMBERS = ("등록번호",)
@@ -177,7 +178,7 @@ def unfound(line: str) -> str | None:
     for labels, found in kinds:
         for label in labels:
             at = line.rfind(label)
-            if at >= 0 and not found and any(char.isdigit() for char in line[at:]):
+            if at >= 0 and not found and sum(char.isdigit() for char in line[at:]) >= _MISREAD:
                 return label
     return None
 

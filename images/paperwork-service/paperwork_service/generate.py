@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from heal7_contract import StrictModel
 from paperwork_service import compose
@@ -81,6 +81,14 @@ Generate = (
 
 class GenerateRequest(RootModel[Annotated[Generate, Field(discriminator="template")]]):
     """Which template, its data, and `pdf` (the default) or `docx`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"template": name, "format": "pdf", "data": data} for name, data in EXAMPLES.items()
+            ]
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Limits:
     """Bytes, counts and seconds. `memory_bytes` is the child's whole address space,
     `table_seconds` the processor time after which no more tables are looked for, `ocr_seconds` the
-    same of OCR. `pixels` bounds a picture as it comes, `page_pixels` a page as it is read."""
+    time after which OCR begins no other page. `pixels` bounds a picture as it comes, `page_pixels`
+    a page as it is read."""
 
     file_bytes: int = 10_000_000
     stored_bytes: int = 1_000_000_000

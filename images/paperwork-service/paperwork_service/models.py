@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from heal7_contract import StrictModel
 
@@ -17,7 +17,15 @@ Operation = Annotated[
 ]
 
 
+_ID = "doc_1fe4a0c36dbfbbd1f2f5bd8ca7ff2a35"
+_EXAMPLE: dict[str, Any] = {"document_id": _ID, "operations": ["extract", "ocr", "classify"]}
+
+
 class ProcessRequest(StrictModel):
+    """`extract` what is text, `ocr` what is a picture, `classify` the paper; all by default."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
     document_id: DocumentId
     operations: list[Operation] = Field(default=list(AVAILABLE), min_length=1, max_length=8)
 

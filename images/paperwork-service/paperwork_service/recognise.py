@@ -6,13 +6,14 @@ English alone look again at the page in another size, and `crosscheck` weighs wh
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from paperwork_service.limits import Limits
 from paperwork_service.picture import calm, other_size, prepare
 from paperwork_service.seen import PageSeen
-from paperwork_service.tesseract import UnreadableError, read_lines, seconds_used
+from paperwork_service.tesseract import UnreadableError, read_lines
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -25,10 +26,11 @@ def recognise(
     pages: Iterable[tuple[int, Image.Image]], limits: Limits
 ) -> tuple[list[PageSeen], list[str]]:
     """What the pages show, and sentences about those that were not read, or only poorly."""
+    started = os.times().elapsed
     seen: list[PageSeen] = []
     unread: list[str] = []
     for number, picture in pages:
-        if seconds_used() > limits.ocr_seconds:
+        if os.times().elapsed - started >= limits.ocr_seconds:
             unread.append(f"page {number} and those after it were not read: OCR had no time left")
             break
         try:

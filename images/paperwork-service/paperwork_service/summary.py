@@ -24,6 +24,7 @@ from paperwork_service.seen import Line, PageSeen, Word
 from paperwork_service.sniff import Kind
 
 _UNSURE_BELOW = 0.5
+_MOST_REASONS = 20
 
 
 def summarise(
@@ -105,4 +106,5 @@ def _review_reasons(reading: Reading, facts: Facts | None, found: Classified | N
         reasons.append(f"the type is unknown: {found.reasons[0]}")
     elif found is not None and found.confidence < _UNSURE_BELOW:
         reasons.append(f"the type {found.type} is uncertain")
-    return reasons
+    more = len(reasons) - _MOST_REASONS
+    return reasons if more <= 0 else [*reasons[:_MOST_REASONS], f"and {more} more like these"]

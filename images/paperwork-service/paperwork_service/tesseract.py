@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import os
-import resource
 import subprocess
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,12 +48,6 @@ def read_lines(picture: Image.Image, languages: str, seconds: float) -> list[Lin
         said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise UnreadableError(f"tesseract ended with {done.returncode}: {said[:200]}")
     return parse(done.stdout.decode("utf-8", errors="replace"), picture.width, picture.height)
-
-
-def seconds_used() -> float:
-    """Processor time of every tesseract that has ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def parse(output: str, width: int, height: int) -> list[Line]:
