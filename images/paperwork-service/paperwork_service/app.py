@@ -45,7 +45,8 @@ from paperwork_service.shelf import FullError, Shelf
 from paperwork_service.sniff import DocumentError, Kind, sniff
 from paperwork_service.summary import summarise
 
-DOCUMENTS, PROCESSED = "documents", "processed"
+# "processed" held results of an older shape, which nothing reads any more.
+DOCUMENTS, PROCESSED = "documents", "readings"
 _SWEEP_SECONDS = 3600.0
 _log = logging.getLogger("heal7.paperwork")
 

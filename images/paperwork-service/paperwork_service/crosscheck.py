@@ -48,7 +48,7 @@ class Source:
     method: str
     page: int | None
     confidence: float | None = None
-    box: tuple[float, float, float, float] | None = None
+    box: list[float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,10 +316,10 @@ def _overlaps(one: Word, other: Word) -> bool:
     return shared > _OVERLAP * min(one.right - one.left, other.right - other.left)
 
 
-def _box(words: Sequence[Word]) -> tuple[float, float, float, float]:
-    return (
+def _box(words: Sequence[Word]) -> list[float]:
+    return [
         round(min(w.left for w in words), 4),
         round(min(w.top for w in words), 4),
         round(max(w.right for w in words), 4),
         round(max(w.bottom for w in words), 4),
-    )
+    ]

@@ -48,7 +48,7 @@ class SourceOut(StrictModel):
     method: Literal["text", "ocr"]
     page: int | None
     confidence: float | None
-    box: tuple[float, float, float, float] | None
+    box: Annotated[list[float], Field(min_length=4, max_length=4)] | None
 
 
 class AmountOut(StrictModel):

@@ -83,6 +83,8 @@ async def test_the_scan_gives_the_fields_of_the_invoice_it_was_made_of(
         facts = [[[fact[m] for m in members] for fact in r["fields"][kind]] for r in replies]
         assert facts[0] == facts[1], kind
     assert (scanned["type"], scanned["ocr_pages"], printed["ocr_pages"]) == ("invoice", [1], [])
+    kept = (await http.get(f"/documents/{scanned['document_id']}")).json()
+    assert kept["latest"] == scanned
     total = scanned["fields"]["amounts"][2]
     # Misread, and put right by what the other looks and the sum say.
     assert total["value"] == 1_650_000
