@@ -19,8 +19,12 @@ from typing import Any
 
 import openpyxl
 import paperwork_files as files
+import pytest
 from PIL import Image
 
+from heal7_contract.testing import client
+from paperwork_service import app
+from paperwork_service.examples import EXAMPLES
 from paperwork_service.limits import LIMITS
 from paperwork_service.open_document import BusyError, Opener
 from paperwork_service.sniff import DocumentError, sniff
@@ -168,6 +172,23 @@ async def test_more_documents_than_may_wait_are_told_to_come_back(tmp_path: Path
     )
     assert [type(answer) is BusyError for answer in answers] == [False, False, True, True]
     assert (await opener.read("pdf", path)).text == answers[0].text  # type: ignore[union-attr]
+
+
+async def test_a_full_queue_is_a_503_that_says_when_to_come_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HEAL7_DATA", str(tmp_path))
+    monkeypatch.setattr(app, "opener", Opener(replace(LIMITS, at_once=0, waiting=0)))
+    async with client(app.service, tmp_path) as http:
+        data = (files.DATA / "invoice.pdf").read_bytes()
+        uploaded = await http.post("/documents", files={"file": ("x.pdf", data)})
+        body = {"document_id": uploaded.json()["document_id"]}
+        made = {"template": "minutes", "format": "pdf", "data": EXAMPLES["minutes"]}
+        for action, request in (("process", body), ("generate", made)):
+            reply = await http.post(f"/actions/{action}", json=request)
+            assert (reply.status_code, reply.json()["code"]) == (503, "busy")
+            assert int(reply.headers["retry-after"]) > 0
+        assert (await http.get("/ready")).json()["checks"]["ocr"] == "ok"
 
 
 def test_values_of_a_workbook_are_as_they_are_shown(tmp_path: Path) -> None:
