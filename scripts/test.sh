@@ -14,6 +14,9 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   # Playwright's driver is a program that needs it, and its wheel cannot say so.
   [ -n "$(ldconfig -p | grep 'libatomic\.so\.1')" ] || packages+=(libatomic1)
   [ -n "$(fc-list : family 2>/dev/null | grep -i nanum)" ] || packages+=(fontconfig fonts-nanum)
+  # What paperwork-service's image gets by its packages.txt; its own tests run on the host.
+  [ -n "$(tesseract --list-langs 2>/dev/null | grep '^kor$')" ] ||
+    packages+=(tesseract-ocr tesseract-ocr-kor)
   if [ ${#packages[@]} -gt 0 ]; then
     echo "installing ${packages[*]}"
     export DEBIAN_FRONTEND=noninteractive

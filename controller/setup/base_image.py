@@ -6,7 +6,6 @@ the very mirror that the host uses, so that no address of any registry stands in
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 import tempfile
@@ -15,16 +14,14 @@ from pathlib import Path
 
 from controller.engine.images import Images, Say, write_context
 from controller.errors import SetupError
-from controller.setup import system
+from controller.setup import archives, system
 
 REF = "heal7/python-base:3.13-trixie"
 UPSTREAM = "python:3.13-slim-trixie"
 LABEL = "heal7.base"
-_SUITE = "trixie"
 _PACKAGES = "python3,python3-venv,ca-certificates"
 _FIRST_WORD_S = 10.0
 _CHUNK = 1 << 20
-_SCHEMES = ("http://", "https://", "file:/", "ftp://")
 _LEFT_OUT = (
     "./var/cache/apt/*",
     "./var/lib/apt/lists/*",
@@ -39,18 +36,6 @@ _LEFT_OUT = (
     "./dev/*",
     "./tmp/*",
 )
-
-
-def mirror(indextargets: str) -> str | None:
-    """The host's Debian mirror, from `apt-get indextargets` lines `SITE_URI<TAB>ORIGIN<TAB>LABEL`.
-
-    A security archive is no full mirror, and a foreign repository is no Debian: both are skipped.
-    """
-    for line in indextargets.splitlines():
-        uri, origin, label = ([*line.split("\t"), "", ""])[:3]
-        if uri.startswith(_SCHEMES) and origin == "Debian" and label == "Debian":
-            return uri.rstrip("/")
-    return None
 
 
 def make(images: Images, machine: system.Machine, say: Say) -> str:
@@ -95,10 +80,10 @@ def _from_packages(images: Images, machine: system.Machine, say: Say) -> str:
                 "--variant=minbase",
                 f"--include={_PACKAGES}",
                 f"--arch={machine.architecture}",
-                *_keyring(),
-                _SUITE,
+                *_keyring_option(),
+                archives.SUITE,
                 str(tree),
-                _host_mirror(machine, say),
+                archives.host_mirror(machine, say),
             ],
             say,
             doing="build the base image from Debian packages",
@@ -114,40 +99,9 @@ def _from_packages(images: Images, machine: system.Machine, say: Say) -> str:
         )
 
 
-def _host_mirror(machine: system.Machine, say: Say) -> str:
-    """The mirror of the host's apt sources. Raises SetupError where there is none."""
-    found = mirror(_index_targets())
-    if found is None and machine.root:
-        system.apt_update(say)
-        found = mirror(_index_targets())
-    if found is None:
-        raise SetupError(
-            "The host's apt sources name no Debian mirror.",
-            remedy="Add one to /etc/apt/sources.list, run `apt-get update`, then `make up` again.",
-        )
-    return found
-
-
-def _index_targets() -> str:
-    """Origin and label are known to apt only after an update; before it they are empty."""
-    return subprocess.run(
-        [  # noqa: S607 - apt is where the distribution puts it
-            "apt-get",
-            "indextargets",
-            "--format",
-            "$(SITE)\t$(ORIGIN)\t$(LABEL)",
-            "Created-By: Packages",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "LC_ALL": "C.UTF-8"},
-    ).stdout
-
-
-def _keyring() -> list[str]:
-    ring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-    return [f"--keyring={ring}"] if ring.is_file() else []
+def _keyring_option() -> list[str]:
+    ring = archives.keyring()
+    return [f"--keyring={ring}"] if ring else []
 
 
 def _roomy() -> str | None:

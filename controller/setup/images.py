@@ -19,7 +19,7 @@ from pathlib import Path
 from controller import __version__
 from controller.engine.images import Images, Say, context_files, write_context
 from controller.errors import HubError, SetupError
-from controller.setup import base_image
+from controller.setup import base_image, debs
 from controller.setup.progress import Board
 from controller.setup.system import Machine
 from controller.setup.wheels import WheelStore
@@ -37,7 +37,10 @@ _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY"
 
 @dataclass(frozen=True, slots=True)
 class ImageDef:
-    """One image: where its files are and what it stands on. `dockerfile` is inside `context`."""
+    """One image: where its files are and what it stands on. `dockerfile` is inside `context`.
+
+    `packages` names what it needs of Debian, as `lock` does of Python.
+    """
 
     name: str
     ref: str
@@ -45,6 +48,7 @@ class ImageDef:
     dockerfile: str
     lock: Path | None
     parent: str
+    packages: Path | None = None
 
 
 def definitions(checkout: Path = CHECKOUT) -> tuple[ImageDef, ...]:
@@ -81,7 +85,18 @@ def definitions(checkout: Path = CHECKOUT) -> tuple[ImageDef, ...]:
         if home.name not in ("base", "hub"):
             ref = f"{PREFIX}{home.name}:{VERSION}"
             lock = _lock(home / "requirements.txt")
-            found.append(ImageDef(home.name, ref, home, "Dockerfile", lock, SERVICE_BASE))
+            packages = home / "packages.txt"
+            found.append(
+                ImageDef(
+                    home.name,
+                    ref,
+                    home,
+                    "Dockerfile",
+                    lock,
+                    SERVICE_BASE,
+                    packages if packages.is_file() else None,
+                )
+            )
     return tuple(found)
 
 
@@ -144,14 +159,18 @@ class Builder:
         self._store = store
         self._slots = threading.Semaphore(_AT_ONCE)
         self._futures: dict[str, Future[str]] = {}
+        self._debs: dict[str, Future[dict[str, Path]]] = {}
         self._replaced: list[str] = []
         self.built: list[str] = []
 
     def start(self, pool: ThreadPoolExecutor) -> None:
-        """Begin. The pool must have room for one thread an image and two more."""
+        """Begin. The pool must have room for two threads an image and two more."""
         stale = [d for d in self._wanted if not is_current(self._images, d)]
         self._store.prefetch([d.lock for d in stale if d.lock], pool, self._board)
         self._futures[base_image.REF] = pool.submit(self._base)
+        for definition in stale:
+            if definition.packages:
+                self._debs[definition.ref] = pool.submit(self._fetch_debs, definition.packages)
         for definition in self._wanted:
             self._futures[definition.ref] = pool.submit(self._image, definition)
 
@@ -176,24 +195,40 @@ class Builder:
         with self._board.phase("base image") as phase:
             return base_image.make(self._images, self._machine, phase.say)
 
+    def _fetch_debs(self, packages: Path) -> dict[str, Path]:
+        """What is missing in the base image; fetched beside the building of what stands on it."""
+        self._futures[base_image.REF].result()
+        status = self._images.read(base_image.REF, debs.STATUS)
+        with self._board.phase("debian packages") as phase:
+            return debs.fetch(packages, status, self._machine, phase.say)
+
+    def _packages(self, definition: ImageDef) -> dict[str, Path]:
+        if definition.packages is None:
+            return {}
+        future = self._debs.get(definition.ref)
+        return self._fetch_debs(definition.packages) if future is None else future.result()
+
     def _image(self, definition: ImageDef) -> str:
         parent_id = self._futures[definition.parent].result()
         here = self._images.id(definition.ref)
         if here is not None and is_current(self._images, definition):
             return here
-        found = self._store.get(definition.lock, _quiet) if definition.lock else {}
+        wheels = self._store.get(definition.lock, _quiet) if definition.lock else {}
+        packages = self._packages(definition)
+        extra = {f"wheels/{name}": path for name, path in wheels.items()} | {
+            f"debs/{name}": path for name, path in packages.items()
+        }
         with self._slots, self._board.phase(f"image {definition.name}") as phase:
-            built = self._build(definition, parent_id, found, phase.say)
+            built = self._build(definition, parent_id, extra, phase.say)
             self.built.append(definition.ref)
             if here is not None and here != built:
                 self._replaced.append(here)
             return built
 
     def _build(
-        self, definition: ImageDef, parent_id: str, found: Mapping[str, Path], say: Say
+        self, definition: ImageDef, parent_id: str, extra: Mapping[str, Path], say: Say
     ) -> str:
         proxies = {name: os.environ[name] for name in _PROXIES if os.environ.get(name)}
-        extra = {f"wheels/{name}": path for name, path in found.items()}
         with tempfile.TemporaryFile() as context:
             try:
                 files = context_files(definition.context)

@@ -8,17 +8,14 @@ making of the base image.
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from controller.engine.images import Say
-from controller.setup import system
+from controller.setup import cache, system
 from controller.setup.progress import Board
 
 _PYTHON = "3.13"
@@ -37,35 +34,19 @@ def platforms(machine: str) -> tuple[str, ...]:
     return tuple(f"{name}_{machine}" for name in names)
 
 
-def cache_root() -> Path:
-    """Where wheels are kept between runs."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "heal7" / "wheels"
-
-
 def cached(lock: Path, machine: str) -> Path:
     """The folder for the wheels of `lock`; its name changes with every change of the lock."""
     digest = hashlib.sha256(lock.read_bytes() + machine.encode() + _PYTHON.encode()).hexdigest()
-    return cache_root() / digest[:16]
+    return cache.root("wheels") / digest[:16]
 
 
 def fetch(lock: Path, machine: str, say: Say) -> dict[str, Path]:
     """The wheels of a lock file as `file name → path`, downloaded unless they are here.
 
-    Raises SetupError naming pip's complaint. Half a download is never taken for a whole one: the
-    folder appears under its name only when it is complete.
+    Raises SetupError naming pip's complaint.
     """
     folder = cached(lock, machine)
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".fetch-", dir=folder.parent))
-        try:
-            _download(lock, machine, work, say)
-            # Another run may have finished first; its folder is as good.
-            if not folder.is_dir():
-                work.rename(folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+    cache.fill(folder, lambda work: _download(lock, machine, work, say))
     return {wheel.name: wheel for wheel in sorted(folder.glob("*.whl"))}
 
 

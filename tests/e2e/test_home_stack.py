@@ -20,7 +20,7 @@ Json = dict[str, Any]
 INPUTS: Json = json.loads(
     (ROOT / "images/crawling-service/tests/data/workflow_inputs.json").read_text("utf-8")
 )
-INVOICE = ROOT / "images/paperwork-service/tests/data/invoice.pdf"
+PAPERS = ROOT / "images/paperwork-service/tests/data"
 
 # The 132 verified vectors and what holds of each are the saju service's own tests; imported here,
 # they get the client of this module and so ask the real container.
@@ -66,16 +66,16 @@ def act(service: str, action: str, body: Json) -> Json:
     return result
 
 
-def uploaded_invoice() -> str:
+def uploaded(name: str = "invoice.pdf") -> str:
     """The document's id."""
-    with INVOICE.open("rb") as file:
-        uploaded = httpx.post(
+    with (PAPERS / name).open("rb") as file:
+        reply = httpx.post(
             f"{address('paperwork-service')}/documents",
-            files={"file": ("invoice.pdf", file)},
+            files={"file": (name, file)},
             trust_env=False,
         )
-    assert uploaded.status_code in (200, 201), uploaded.text
-    document: str = uploaded.json()["document_id"]
+    assert reply.status_code in (200, 201), reply.text
+    document: str = reply.json()["document_id"]
     return document
 
 
@@ -131,7 +131,7 @@ def test_what_was_crawled_is_validated(crawled: Json) -> None:
 
 def test_the_sample_invoice_is_read_and_its_link_crawled(stack: Home) -> None:
     wanted = INPUTS["document_automation"]
-    read = act("paperwork-service", "process", {"document_id": uploaded_invoice()})
+    read = act("paperwork-service", "process", {"document_id": uploaded()})
     assert (read["type"], read["needs_review"]) == (wanted["expect_type"], False)
     assert [amount["value"] for amount in read["fields"]["amounts"]] == [
         1_500_000,
@@ -142,6 +142,20 @@ def test_the_sample_invoice_is_read_and_its_link_crawled(stack: Home) -> None:
     found = act("crawling-service", "crawl", {"start_urls": read["urls"], "max_depth": 0})
     assert [page["url"] for page in found["pages"]] == read["urls"]
     assert len(found["records"]) == 24
+
+
+def test_a_paper_is_made_and_reads_back_the_same(stack: Home) -> None:
+    base = address("paperwork-service")
+    told = httpx.get(f"{base}/templates", trust_env=False).json()["templates"]
+    example = next(t["example"] for t in told if t["template"] == "tax_invoice")
+    made = act("paperwork-service", "generate", example)
+    read = act("paperwork-service", "process", {"document_id": made["document_id"]})
+    amounts = [amount["value"] for amount in read["fields"]["amounts"]]
+    assert amounts == list(made["totals"].values())
+    assert (read["type"], read["needs_review"]) == ("invoice", False)
+    assert httpx.get(base + made["file"], trust_env=False).content.startswith(b"%PDF-")
+    gone = httpx.delete(f"{base}/documents/{made['document_id']}", trust_env=False)
+    assert gone.json()["deleted"] is True
 
 
 def test_a_chart_is_examined_and_the_run_monitored(stack: Home) -> None:
@@ -179,10 +193,13 @@ def test_a_chart_is_calculated_checked_and_monitored_in_one_run(stack: Home) -> 
     assert kept.status_code == 200, kept.text
 
 
-def test_an_invoice_is_read_and_its_link_crawled_in_one_run(stack: Home) -> None:
+@pytest.mark.parametrize("name", ["invoice.pdf", "invoice_scan.png"])
+def test_an_invoice_is_read_and_its_link_crawled_in_one_run(stack: Home, name: str) -> None:
     wanted = INPUTS["document_automation"]
-    run = run_of(stack, "document_automation", {"document_id": uploaded_invoice()})
+    run = run_of(stack, "document_automation", {"document_id": uploaded(name)})
     output = run["output"]
+    amounts = [amount["value"] for amount in output["fields"]["amounts"]]
+    assert amounts == [1_500_000, 150_000, 1_650_000]
     assert (output["type"], output["needs_review"]) == (wanted["expect_type"], False)
     assert [page["url"] for page in output["pages"]] == [wanted["crawl_url"]]
     assert len(run["steps"]["crawl"]["output"]["result"]["records"]) == 24

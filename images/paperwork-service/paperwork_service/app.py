@@ -1,36 +1,52 @@
-"""Wires the service to the contract: upload, process and its undo, look-up, clean-up."""
+"""Wires the service to the contract: upload, process, generate, their undo, look-up, clean-up."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
+import shutil
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from pydantic import Field
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from heal7_contract import Context, Problem, Service, StoredAction, clock
 from heal7_contract.settings import from_env
+from paperwork_service.generate import (
+    MEDIA_TYPES,
+    Format,
+    GenerateRequest,
+    described,
+    document_id_of,
+    file_name,
+    paper_of,
+    sums_of,
+)
 from paperwork_service.limits import LIMITS
 from paperwork_service.models import (
     AVAILABLE,
-    PLANNED,
     Deleted,
     DocumentDetail,
     DocumentOut,
+    GenerateResult,
     ProcessRequest,
     ProcessResult,
+    SumsOut,
+    TemplatesOut,
 )
-from paperwork_service.open_document import Opener
+from paperwork_service.open_document import BusyError, Opener
 from paperwork_service.shelf import FullError, Shelf
 from paperwork_service.sniff import DocumentError, Kind, sniff
 from paperwork_service.summary import summarise
 
-DOCUMENTS, PROCESSED = "documents", "processed"
+# "processed" held results of an older shape, which nothing reads any more.
+DOCUMENTS, PROCESSED = "documents", "readings"
 _SWEEP_SECONDS = 3600.0
 _log = logging.getLogger("heal7.paperwork")
 
@@ -54,7 +70,11 @@ _UPLOAD_BODY = {
                     "type": "object",
                     "required": ["file"],
                     "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "PDF or docx"}
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "PDF, docx, xlsx, PNG, JPEG, TIFF, WebP, BMP or GIF",
+                        }
                     },
                 }
             }
@@ -77,13 +97,13 @@ def shelf() -> Shelf:
     errors={
         400: "The body is not valid multipart",
         413: "The file is too large",
-        415: "The file is neither PDF nor docx",
+        415: "The file is of no kind that is read",
         422: "No file, or one that is empty, broken, encrypted or a zip bomb",
         507: "The documents' space is used up",
     },
 )
 async def upload(request: Request) -> JSONResponse:
-    """Stores a PDF or docx; the same bytes again are the same document."""
+    """Stores a PDF, docx, xlsx or picture; the same bytes again are the same document."""
     async with request.form(max_files=1, max_fields=8) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
@@ -105,23 +125,42 @@ async def upload(request: Request) -> JSONResponse:
 def _store(name: str, data: bytes) -> DocumentOut:
     kind = sniff(data, LIMITS)
     try:
-        document_id, digest = shelf().put(data)
+        document_id, _ = shelf().put(data)
     except (FullError, OSError) as error:
-        raise Problem(
-            507,
-            code="storage_full",
-            title="The document can not be stored",
-            detail=f"The documents' folder takes no more: {error}.",
-            remedy="DELETE documents that are no longer needed, or enlarge the volume.",
-        ) from None
+        raise _full(error) from None
+    return _record_document(document_id, _plain_name(name), kind, data)
+
+
+def _store_generated(document_id: str, name: str, form: Format, template: str, data: bytes) -> None:
+    try:
+        shelf().put_as(document_id, data)
+    except (FullError, OSError) as error:
+        raise _full(error) from None
+    _record_document(document_id, name, form, data, template)
+
+
+def _full(error: Exception) -> Problem:
+    return Problem(
+        507,
+        code="storage_full",
+        title="The document can not be stored",
+        detail=f"The documents' folder takes no more: {error}.",
+        remedy="DELETE documents that are no longer needed, or enlarge the volume.",
+    )
+
+
+def _record_document(
+    document_id: str, name: str, kind: Kind, data: bytes, template: str | None = None
+) -> DocumentOut:
     moment = datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="milliseconds")
     document = DocumentOut(
         document_id=document_id,
-        name=_plain_name(name),
+        name=name,
         kind=kind,
         size=len(data),
-        sha256=digest,
+        sha256=hashlib.sha256(data).hexdigest(),
         uploaded=moment.replace("+00:00", "Z"),
+        template=template,
     )
     service.store.put(DOCUMENTS, document_id, document.model_dump())
     return document
@@ -143,12 +182,15 @@ def _plain_name(name: str) -> str:
     },
 )
 async def process(body: ProcessRequest, ctx: Context) -> ProcessResult:
-    """Reads a stored document: `extract` its text, tables and facts, `classify` it."""
+    """Reads a stored document: `extract` text, tables and facts, `ocr` pictures, `classify` it."""
     _check_operations(body.operations)
     document = await ctx.offload(_document, body.document_id)
-    kind: Kind = "pdf" if document.kind == "pdf" else "docx"
+    kind: Kind = document.kind
     try:
-        reading = await opener.read(kind, shelf().path(body.document_id))
+        path = shelf().path(body.document_id)
+        reading = await opener.read(kind, path, ocr="ocr" in body.operations)
+    except BusyError as busy:
+        raise _busy(busy) from None
     except DocumentError as fault:
         raise _refused(fault) from None
     result = await ctx.offload(summarise, body.document_id, kind, reading, body.operations)
@@ -160,6 +202,79 @@ async def process(body: ProcessRequest, ctx: Context) -> ProcessResult:
 def undo_process(record: StoredAction, reason: str) -> None:
     """Deletes what the action stored. The document was there before and stays."""
     service.store.delete(PROCESSED, record.id)
+
+
+@service.action(
+    "generate",
+    request=GenerateRequest,
+    result=GenerateResult,
+    errors={
+        422: "Data that do not fit the template, sums that do not hold, a letter without a shape",
+        507: "The documents' space is used up",
+    },
+)
+async def generate(body: GenerateRequest, ctx: Context) -> GenerateResult:
+    """Makes a document of a template and keeps it; GET /documents/{id}/file fetches it."""
+    wanted = body.root
+    paper = paper_of(wanted)
+    try:
+        data, pages = await opener.write(paper, wanted.format)
+    except BusyError as busy:
+        raise _busy(busy) from None
+    except DocumentError as fault:
+        raise _refused(fault, "The document can not be made") from None
+    document_id, name = document_id_of(ctx.action_id), file_name(paper, wanted.format)
+    await ctx.offload(_store_generated, document_id, name, wanted.format, wanted.template, data)
+    sums = sums_of(wanted)
+    return GenerateResult(
+        document_id=document_id,
+        template=wanted.template,
+        format=wanted.format,
+        name=name,
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        pages=pages,
+        totals=SumsOut(**sums) if sums else None,
+        file=f"/documents/{document_id}/file",
+    )
+
+
+@generate.compensate
+def undo_generate(record: StoredAction, reason: str) -> None:
+    """Deletes the document that the action made, and what was read from it since."""
+    _forget(document_id_of(record.id))
+
+
+@service.get("/templates", response_model=TemplatesOut)
+def templates() -> TemplatesOut:
+    """Every template with the schema of its data and an example body for generate."""
+    return TemplatesOut(templates=described())
+
+
+@service.get(
+    "/documents/{document_id}/file",
+    errors={404: "No such document"},
+    response_class=Response,
+    openapi_extra={
+        "responses": {
+            "200": {
+                "description": "The file",
+                "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+            }
+        }
+    },
+)
+def read_file(document_id: DocumentId) -> Response:
+    """The document's own bytes, as they were uploaded or generated."""
+    document = _document(document_id)
+    headers = {
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(document.name)}",
+        # It came from a stranger: no browser may take it for anything else.
+        "x-content-type-options": "nosniff",
+    }
+    media_type = MEDIA_TYPES.get(document.kind, "application/octet-stream")
+    data = shelf().path(document_id).read_bytes()
+    return Response(data, headers=headers, media_type=media_type)
 
 
 @service.get(
@@ -180,12 +295,22 @@ def read_document(document_id: DocumentId) -> DocumentDetail:
 def delete_document(document_id: DocumentId) -> Deleted:
     """Deletes a document, its file and every stored result."""
     _document(document_id)
+    _forget(document_id)
+    return Deleted(id=document_id, deleted=True)
+
+
+def _forget(document_id: str) -> None:
     while runs := service.store.find(PROCESSED, where={"document_id": document_id}):
         for run in runs:
             service.store.delete(PROCESSED, run["id"])
     service.store.delete(DOCUMENTS, document_id)
     shelf().remove(document_id)
-    return Deleted(id=document_id, deleted=True)
+
+
+@service.ready_check("ocr")
+def ocr_is_there() -> str | None:
+    """Without it pictures would be taken and never read."""
+    return None if shutil.which("tesseract") else "tesseract is not installed"
 
 
 @service.background("sweep")
@@ -221,24 +346,33 @@ def _check_operations(operations: list[str]) -> None:
     unknown = [name for name in operations if name not in AVAILABLE]
     if not unknown:
         return
-    planned = [name for name in unknown if name in PLANNED]
-    verb = "is planned but not built yet" if planned else "does not exist"
     raise Problem(
         422,
         code="operation_unavailable",
         title="The operation is not available",
-        detail=f"`{(planned or unknown)[0]}` {verb}; available: {', '.join(AVAILABLE)}.",
+        detail=f"`{unknown[0]}` does not exist; available: {', '.join(AVAILABLE)}.",
         remedy="Leave it out of `operations`.",
         unavailable=unknown,
         available=list(AVAILABLE),
     )
 
 
-def _refused(fault: DocumentError) -> Problem:
+def _busy(busy: BusyError) -> Problem:
+    return Problem(
+        503,
+        code="busy",
+        title="The service is busy",
+        detail=f"{busy}.",
+        remedy="Ask again with the same key after Retry-After seconds.",
+        headers={"Retry-After": "5"},
+    )
+
+
+def _refused(fault: DocumentError, title: str = "The document can not be taken") -> Problem:
     return Problem(
         fault.status,
         code=fault.code,
-        title="The document can not be taken",
+        title=title,
         detail=fault.detail,
         remedy=fault.remedy,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 UNKNOWN = "unknown"
 _ENOUGH = 4
 _TITLE_BONUS = 3
+_ALONE_BONUS = 6
 _TITLE_WEIGHT = 4
 _TITLE_LINES = 3
 _WORDS: dict[str, tuple[tuple[str, int], ...]] = {
@@ -81,8 +82,13 @@ def _evidence(text: str, title: str, words: tuple[tuple[str, int], ...]) -> list
         match = re.search(pattern, text)
         if match is None:
             continue
-        in_title = points >= _TITLE_WEIGHT and re.search(pattern, title) is not None
-        total = points + (_TITLE_BONUS if in_title else 0)
-        place = " near the top" if in_title else ""
-        found.append((total, f"{match.group()!r}{place} (+{total})"))
+        bonus, place = _title(pattern, title) if points >= _TITLE_WEIGHT else (0, "")
+        found.append((points + bonus, f"{match.group()!r}{place} (+{points + bonus})"))
     return found
+
+
+def _title(pattern: str, title: str) -> tuple[int, str]:
+    """What standing in the first lines adds, and most where the line holds nothing else."""
+    if any(re.fullmatch(pattern, "".join(line.split())) for line in title.splitlines()):
+        return _ALONE_BONUS, " as the title"
+    return (_TITLE_BONUS, " near the top") if re.search(pattern, title) else (0, "")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from heal7_contract import StrictModel
 
-AVAILABLE = ("extract", "classify")
-PLANNED = ("ocr",)
+AVAILABLE = ("extract", "ocr", "classify")
 
 DocumentId = Annotated[str, Field(pattern=r"^doc_[0-9a-f]{32}$")]
 # Not a Literal: an operation that does not exist yet gets a problem that says which ones do.
@@ -18,46 +17,87 @@ Operation = Annotated[
 ]
 
 
+_ID = "doc_1fe4a0c36dbfbbd1f2f5bd8ca7ff2a35"
+_EXAMPLE: dict[str, Any] = {"document_id": _ID, "operations": ["extract", "ocr", "classify"]}
+
+
 class ProcessRequest(StrictModel):
+    """`extract` what is text, `ocr` what is a picture, `classify` the paper; all by default."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
     document_id: DocumentId
     operations: list[Operation] = Field(default=list(AVAILABLE), min_length=1, max_length=8)
 
 
 class TableOut(StrictModel):
-    """`page` counts from 1; null where the format has no pages."""
+    """`page` counts from 1; null where the format has no pages. `sheet` is that of a workbook."""
 
     page: int | None
+    sheet: str | None
     rows: list[list[str]]
 
 
+class SourceOut(StrictModel):
+    """How a fact was read: as `text` of the document, or by `ocr` from a picture.
+
+    `confidence` is OCR's own for the least sure of the words, 0 to 1; `box` is left, top, right and
+    bottom as shares of the page, its lines made level. Both are null for text.
+    """
+
+    method: Literal["text", "ocr"]
+    page: int | None
+    confidence: float | None
+    box: Annotated[list[float], Field(min_length=4, max_length=4)] | None
+
+
 class AmountOut(StrictModel):
+    """`value` is null where the digits can not be trusted; `currency` where none is written."""
+
     label: str | None
     text: str
     value: int | float | None
-    currency: str
+    currency: str | None
+    source: SourceOut
 
 
 class DateOut(StrictModel):
+    """`value` is ISO 8601; null where there is no such day or the digits can not be trusted."""
+
     label: str | None
     text: str
     value: str | None
+    source: SourceOut
 
 
 class BusinessNumberOut(StrictModel):
+    """`value` is null where the digits can not be trusted; a number that can not exist is read
+    all the same, with `check_digit_ok` false."""
+
     label: str | None
     text: str
+    value: str | None
     check_digit_ok: bool
+    source: SourceOut
+
+
+class UrlOut(StrictModel):
+    text: str
+    value: str | None
+    source: SourceOut
 
 
 class FieldsOut(StrictModel):
     amounts: list[AmountOut]
     dates: list[DateOut]
     business_numbers: list[BusinessNumberOut]
-    urls: list[str]
+    urls: list[UrlOut]
 
 
 class ProcessResult(StrictModel):
-    """`text`, `tables`, `fields` are null without `extract`; `type` without `classify`.
+    """`text`, `tables`, `fields` are null without `extract` and `ocr`; `type` without `classify`.
+
+    `ocr_pages` are the pages that were read from pictures. `urls` are those that can be trusted.
 
     `needs_review`: what was read may differ from what the document says; `review_reasons` say why.
     """
@@ -66,6 +106,7 @@ class ProcessResult(StrictModel):
     operations: list[str]
     kind: str
     pages: int | None
+    ocr_pages: list[int]
     text: str | None
     text_truncated: bool
     tables: list[TableOut] | None
@@ -80,14 +121,15 @@ class ProcessResult(StrictModel):
 
 
 class DocumentOut(StrictModel):
-    """`uploaded` is RFC 3339, UTC."""
+    """`uploaded` is RFC 3339, UTC; `template` is what it was generated from, null if uploaded."""
 
     document_id: str
     name: str
-    kind: str
+    kind: Literal["pdf", "docx", "xlsx", "image"]
     size: int
     sha256: str
     uploaded: str
+    template: str | None = None
 
 
 class DocumentDetail(DocumentOut):
@@ -100,3 +142,39 @@ class DocumentDetail(DocumentOut):
 class Deleted(StrictModel):
     id: str
     deleted: bool
+
+
+class SumsOut(StrictModel):
+    """Whole won."""
+
+    supply: int
+    tax: int
+    total: int
+
+
+class GenerateResult(StrictModel):
+    """`file` is where the document is fetched; `pages` is null for docx, which has none yet."""
+
+    document_id: str
+    template: str
+    format: str
+    name: str
+    size: int
+    sha256: str
+    pages: int | None
+    totals: SumsOut | None
+    file: str
+
+
+class TemplateOut(StrictModel):
+    """`example` is a whole body for POST /actions/generate."""
+
+    template: str
+    title: str
+    description: str
+    data_schema: dict[str, Any]
+    example: dict[str, Any]
+
+
+class TemplatesOut(StrictModel):
+    templates: list[TemplateOut]

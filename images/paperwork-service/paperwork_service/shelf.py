@@ -1,7 +1,7 @@
 """Keeps uploaded files on the data volume, beside the SQLite file, each under its document id.
 
-An id is derived from the bytes: the same file uploaded twice is one document, so an upload may be
-repeated when nobody knows whether the first one arrived. Blocking; call it off the event loop.
+The id of an upload is derived from its bytes: the same file twice is one document, so an upload may
+be repeated when nobody knows whether the first one arrived. Blocking; call it off the event loop.
 """
 
 from __future__ import annotations
@@ -41,14 +41,19 @@ class Shelf:
         return self._folder / document_id
 
     def put(self, data: bytes) -> tuple[str, str]:
-        """The document's id and SHA-256. Raises FullError, OSError. Whole or not at all."""
+        """The document's id and SHA-256. Raises FullError, OSError."""
         digest = hashlib.sha256(data).hexdigest()
         document_id = f"doc_{digest[:32]}"
+        self.put_as(document_id, data)
+        return document_id, digest
+
+    def put_as(self, document_id: str, data: bytes) -> None:
+        """Under an id of the caller's, whole or not at all. Raises FullError, OSError."""
         target = self.path(document_id)
         self._folder.mkdir(parents=True, exist_ok=True)
         if target.exists():
             os.utime(target)
-            return document_id, digest
+            return
         used = sum(entry.stat().st_size for entry in os.scandir(self._folder))
         if used + len(data) > self._bound:
             raise FullError(used, self._bound)
@@ -61,7 +66,6 @@ class Shelf:
             except BaseException:
                 Path(file.name).unlink(missing_ok=True)
                 raise
-        return document_id, digest
 
     def remove(self, document_id: str) -> None:
         """Removes the file; nothing happens if there is none."""

@@ -13,15 +13,18 @@ from typing import Literal
 
 from paperwork_service.limits import Limits
 
-Kind = Literal["pdf", "docx"]
+Kind = Literal["pdf", "docx", "xlsx", "image"]
 
 _EOCD = b"PK\x05\x06"
 _EOCD_BYTES = 22
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_SAVE_AS = "Save it as PDF or docx and upload that."
-_IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"GIF8", b"BM", b"RIFF")
+_TAKEN = "PDF, docx, xlsx or a picture (PNG, JPEG, TIFF, WebP, BMP, GIF)"
+_SAVE_AS = "Save it as PDF and upload that."
+_IMAGES = (
+    *(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"GIF87a", b"GIF89a"),
+    b"BM",
+)
 _OTHER_ZIPS = {
-    "xl/workbook.xml": "an Excel workbook",
     "ppt/presentation.xml": "a PowerPoint presentation",
     "Contents/content.hpf": "a Hangul (hwpx) document",
     "content.xml": "an OpenDocument file",
@@ -42,7 +45,7 @@ class DocumentError(Exception):
 def sniff(data: bytes, limits: Limits) -> Kind:
     """The kind of a document that may be opened. Raises DocumentError with the cause named."""
     if not data:
-        raise DocumentError("document_empty", "The file is empty.", "Upload a PDF or docx file.")
+        raise DocumentError("document_empty", "The file is empty.", f"Upload {_TAKEN}.")
     if len(data) > limits.file_bytes:
         raise DocumentError(
             "document_too_large",
@@ -50,22 +53,16 @@ def sniff(data: bytes, limits: Limits) -> Kind:
             "Split the document, or lower the resolution of its pictures.",
             status=413,
         )
-    if b"%PDF-" in data[:1024]:
-        return "pdf"
     if data.startswith(b"PK"):
         return _sniff_zip(data, limits)
     if data.startswith(_OLE):
         raise _sniff_ole(data)
-    if data.startswith(_IMAGES):
-        raise DocumentError(
-            "document_unsupported",
-            "The file is a picture; this service does not read pictures (no OCR yet).",
-            "Upload a PDF or docx that holds text.",
-            status=415,
-        )
-    raise DocumentError(
-        "document_unsupported", "The file is neither PDF nor docx.", _SAVE_AS, status=415
-    )
+    if data.startswith(_IMAGES) or (data.startswith(b"RIFF") and data[8:12] == b"WEBP"):
+        return "image"
+    # Last, for a PDF may begin with something else: what another kind begins with is that kind.
+    if b"%PDF-" in data[:1024]:
+        return "pdf"
+    raise DocumentError("document_unsupported", f"The file is not {_TAKEN}.", _SAVE_AS, status=415)
 
 
 def _sniff_zip(data: bytes, limits: Limits) -> Kind:
@@ -79,9 +76,11 @@ def _sniff_zip(data: bytes, limits: Limits) -> Kind:
     names = {entry.filename for entry in entries}
     if "word/document.xml" in names:
         return "docx"
+    if "xl/workbook.xml" in names:
+        return "xlsx"
     other = next((what for name, what in _OTHER_ZIPS.items() if name in names), "a zip archive")
     raise DocumentError(
-        "document_unsupported", f"The file is {other}, not a docx.", _SAVE_AS, status=415
+        "document_unsupported", f"The file is {other}, not a docx or xlsx.", _SAVE_AS, status=415
     )
 
 
@@ -140,6 +139,15 @@ def too_costly(why: str) -> DocumentError:
         "document_too_costly",
         f"The document takes more memory or time to read than is allowed: {why}.",
         "Split the document, or print it to a new PDF and upload that.",
+    )
+
+
+def too_many_pages(count: int, most: int) -> DocumentError:
+    """422: more pages than are read."""
+    return DocumentError(
+        "document_too_many_pages",
+        f"The document has {count} pages; at most {most} are read.",
+        "Split the document and upload the parts.",
     )
 
 

@@ -14,7 +14,12 @@ DATA = Path(__file__).parent / "data"
 
 
 def minimal_pdf(
-    *, pages: int = 1, content: bytes = b"", filters: str = "", font: bytes = _LATIN
+    *,
+    pages: int = 1,
+    content: bytes = b"",
+    filters: str = "",
+    font: bytes = _LATIN,
+    box: str = "0 0 300 300",
 ) -> bytes:
     """A valid PDF by hand: `pages` pages that share one content stream."""
     kids = " ".join(f"{index + 4} 0 R" for index in range(pages))
@@ -29,10 +34,25 @@ def minimal_pdf(
         stream,
     ]
     page = (
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 300] /Contents 3 0 R "
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [" + box.encode() + b"] /Contents 3 0 R "
         b"/Resources << /Font << " + font + b" >> >> >>"
     )
     objects += [page] * pages
+    return _assemble(objects, b"")
+
+
+def picture_pdf(picture: bytes, data: bytes) -> bytes:
+    """A page filled by one picture: its dictionary as `/Im << … >>`, and its packed pixels."""
+    name, _, body = picture.partition(b" ")
+    content = b"q 300 0 0 300 0 0 cm " + name + b" Do Q"
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Count 1 /Kids [4 0 R] >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 300] /Contents 3 0 R "
+        b"/Resources << /XObject << " + name + b" 5 0 R >> >> >>",
+        body + b"\nstream\n" + data + b"\nendstream",
+    ]
     return _assemble(objects, b"")
 
 

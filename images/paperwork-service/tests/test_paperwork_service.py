@@ -17,7 +17,7 @@ from heal7_contract.testing import client
 from paperwork_service import app, open_document
 from paperwork_service.limits import LIMITS
 from paperwork_service.open_document import Opener, judge
-from paperwork_service.reader import read_pdf
+from paperwork_service.read_pdf import read_pdf
 from paperwork_service.shelf import FullError, Shelf
 from paperwork_service.sniff import DocumentError, sniff
 
@@ -65,6 +65,43 @@ async def test_the_sample_invoice(http: httpx.AsyncClient) -> None:
     assert (result["pages"], result["needs_review"], result["review_reasons"]) == (1, False, [])
 
 
+async def test_the_scan_gives_the_fields_of_the_invoice_it_was_made_of(
+    http: httpx.AsyncClient,
+) -> None:
+    replies = [
+        (await _process(http, (files.DATA / name).read_bytes(), key=name)).json()["result"]
+        for name in ("invoice.pdf", "invoice_scan.png")
+    ]
+    printed, scanned = replies
+    assert (scanned["needs_review"], scanned["review_reasons"]) == (False, [])
+    for kind, members in (
+        ("amounts", ("label", "value", "currency")),
+        ("dates", ("label", "value")),
+        ("business_numbers", ("label", "value", "check_digit_ok")),
+        ("urls", ("value",)),
+    ):
+        facts = [[[fact[m] for m in members] for fact in r["fields"][kind]] for r in replies]
+        assert facts[0] == facts[1], kind
+    assert (scanned["type"], scanned["ocr_pages"], printed["ocr_pages"]) == ("invoice", [1], [])
+    kept = (await http.get(f"/documents/{scanned['document_id']}")).json()
+    assert kept["latest"] == scanned
+    total = scanned["fields"]["amounts"][2]
+    # Misread, and put right by what the other looks and the sum say.
+    assert total["value"] == 1_650_000
+    assert total["source"]["method"] == "ocr"
+    assert 0.5 < total["source"]["confidence"] <= 1
+    left, top, right, bottom = total["source"]["box"]
+    assert 0.4 < left < right < 0.7
+    assert 0.6 < top < bottom < 0.8
+
+
+async def test_a_picture_is_not_read_unless_ocr_is_asked_for(http: httpx.AsyncClient) -> None:
+    data = (files.DATA / "invoice_scan.png").read_bytes()
+    result = (await _process(http, data, operations=["extract", "classify"])).json()["result"]
+    assert (result["kind"], result["pages"], result["text"]) == ("image", 1, "")
+    assert result["review_reasons"][0] == "it is a picture; ask for ocr to have it read"
+
+
 async def test_the_sample_contract(http: httpx.AsyncClient) -> None:
     reply = await _process(http, (files.DATA / "contract.docx").read_bytes())
     result = reply.json()["result"]
@@ -76,7 +113,9 @@ async def test_the_sample_contract(http: httpx.AsyncClient) -> None:
 
 async def test_tables_headers_and_links_of_a_docx(http: httpx.AsyncClient) -> None:
     result = (await _process(http, files.docx_with())).json()["result"]
-    assert result["tables"] == [{"page": None, "rows": [["품목", "금액"], ["달력", "30,000원"]]}]
+    assert result["tables"] == [
+        {"page": None, "sheet": None, "rows": [["품목", "금액"], ["달력", "30,000원"]]}
+    ]
     assert [a["value"] for a in result["fields"]["amounts"]] == [30_000]
     assert [d["value"] for d in result["fields"]["dates"]] == ["2025-02-03"]
     assert result["urls"] == ["https://linked.example/"]
@@ -85,7 +124,9 @@ async def test_tables_headers_and_links_of_a_docx(http: httpx.AsyncClient) -> No
 
 async def test_the_ruled_table_of_a_pdf(http: httpx.AsyncClient) -> None:
     result = (await _process(http, files.table_pdf(), operations=["extract"])).json()["result"]
-    assert result["tables"] == [{"page": 1, "rows": [["Item", "Price"], ["Chart", "USD 12.50"]]}]
+    assert result["tables"] == [
+        {"page": 1, "sheet": None, "rows": [["Item", "Price"], ["Chart", "USD 12.50"]]}
+    ]
     assert (result["type"], result["confidence"]) == (None, None)
 
 
@@ -111,22 +152,27 @@ async def test_only_what_is_asked_for_is_answered(http: httpx.AsyncClient) -> No
 
 
 async def test_a_page_without_text_asks_for_a_persons_eye(http: httpx.AsyncClient) -> None:
-    result = (await _process(http, files.minimal_pdf())).json()["result"]
-    assert result["needs_review"] is True
-    assert result["review_reasons"][0] == "page 1 holds no text"
+    for operations, reason in (
+        (["extract"], "page 1 holds no text"),
+        (["extract", "ocr"], "OCR found no text on page 1"),
+    ):
+        reply = await _process(
+            http, files.minimal_pdf(), key=str(operations), operations=operations
+        )
+        result = reply.json()["result"]
+        assert result["needs_review"] is True
+        assert result["review_reasons"][0] == reason
 
 
-@pytest.mark.parametrize("operation", ["ocr", "translate"])
 async def test_an_operation_that_does_not_exist_is_refused_and_those_that_do_are_named(
-    http: httpx.AsyncClient, operation: str
+    http: httpx.AsyncClient,
 ) -> None:
-    reply = await _process(http, files.minimal_pdf(), operations=["extract", operation])
+    reply = await _process(http, files.minimal_pdf(), operations=["extract", "translate"])
     problem = reply.json()
     assert (reply.status_code, problem["code"]) == (422, "operation_unavailable")
     assert reply.headers["content-type"] == "application/problem+json"
-    assert problem["available"] == ["extract", "classify"]
-    assert operation in problem["detail"]
-    assert ("planned" in problem["detail"]) == (operation == "ocr")
+    assert problem["available"] == ["extract", "ocr", "classify"]
+    assert "translate" in problem["detail"]
 
 
 async def test_process_is_replayed_and_undone(http: httpx.AsyncClient) -> None:
@@ -180,11 +226,10 @@ async def test_what_is_no_document_id_never_reaches_the_disk(
     [
         (b"", 422, "document_empty"),
         (b"hello", 415, "document_unsupported"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(100), 415, "document_unsupported"),
         (files.ole_with("WordDocument"), 415, "document_unsupported"),
         (files.ole_with("HwpSummaryInformation"), 415, "document_unsupported"),
         (files.ole_with("EncryptedPackage"), 422, "document_encrypted"),
-        (files.zip_of({"xl/workbook.xml": b"x"}), 415, "document_unsupported"),
+        (files.zip_of({"ppt/presentation.xml": b"x"}), 415, "document_unsupported"),
         (files.zip_of({"a.txt": b"x"}), 415, "document_unsupported"),
         (files.docx_with()[:-30], 422, "document_broken"),
         (b"PK\x03\x04" + bytes(10), 422, "document_broken"),
@@ -228,6 +273,9 @@ _DEFLATE = "/Filter /FlateDecode"
     ("data", "code"),
     [
         (b"%PDF-1.7\nnothing of the kind", "document_broken"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "document_broken"),
+        ((files.DATA / "invoice_scan.png").read_bytes()[:9_000], "document_broken"),
+        (files.zip_of({"xl/workbook.xml": b"x"}), "document_broken"),
         ((files.DATA / "invoice.pdf").read_bytes()[:3_000], "document_broken"),
         (files.minimal_pdf(pages=0), "document_broken"),
         (files.encrypted_pdf(), "document_encrypted"),
@@ -270,10 +318,10 @@ def test_the_childs_end_is_told_apart() -> None:
         (1, b"Traceback\nRecursionError: too deep", "document_broken"),
     ):
         with pytest.raises(DocumentError) as refused:
-            judge(returncode, b"", error)
+            judge(returncode, error)
         assert refused.value.code == code
     with pytest.raises(RuntimeError, match="NameError"):
-        judge(1, b"", b"Traceback\nNameError: name 'x' is not defined")
+        judge(1, b"Traceback\nNameError: name 'x' is not defined")
 
 
 def test_the_child_sees_none_of_the_services_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from controller.engine.images import Images, context_files, write_context
 from controller.errors import EngineError, SetupError
-from controller.setup import base_image
+from controller.setup import base_image, debs
 from controller.setup import images as image_setup
 from controller.setup.images import Builder, content_hash, definitions, needed_for
 from controller.setup.progress import Board
@@ -35,6 +35,7 @@ class Memory:
         self.ids: dict[str, str] = {base_image.REF: "sha256:base"}
         self.order: list[str] = []
         self.discarded: list[str] = []
+        self.contexts: dict[str, list[str]] = {}
         self.failing = failing
         self._lock = threading.Lock()
 
@@ -44,6 +45,10 @@ class Memory:
     def label(self, ref: str, name: str) -> str | None:
         assert name == image_setup.HASH_LABEL
         return self.labels.get(ref)
+
+    def read(self, ref: str, path: str) -> bytes:
+        assert (ref, path) == (base_image.REF, debs.STATUS)
+        return b"Package: base-files\n"
 
     def discard(self, identity: str) -> bool:
         self.discarded.append(identity)
@@ -61,7 +66,8 @@ class Memory:
     ) -> str:
         context.seek(0)
         with tarfile.open(fileobj=context) as tar:
-            assert dockerfile in tar.getnames()
+            self.contexts[tag] = tar.getnames()
+        assert dockerfile in self.contexts[tag]
         if tag == self.failing:
             raise EngineError(f"The build of {tag} failed")
         with self._lock:
@@ -126,6 +132,29 @@ def test_a_change_rebuilds_what_it_touches_and_what_stands_on_it(checkout: Path)
         "heal7/one-service:0.1.0",
         "heal7/two-service:0.1.0",
     }
+
+
+def test_debian_packages_are_in_the_context_of_who_names_them(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deb = tmp_path / "elsewhere.deb"
+    deb.write_bytes(b"deb")
+    asked: list[tuple[Path, bytes]] = []
+
+    def fetch(packages: Path, status: bytes, *rest: object) -> dict[str, Path]:
+        asked.append((packages, status))
+        return {"a_1_amd64.deb": deb}
+
+    monkeypatch.setattr(debs, "fetch", fetch)
+    memory = Memory()
+    packages = checkout / "images" / "one-service" / "packages.txt"
+    packages.write_text("tesseract-ocr\n")
+    build(memory, checkout)
+    assert asked == [(packages, b"Package: base-files\n")]
+    assert "debs/a_1_amd64.deb" in memory.contexts["heal7/one-service:0.1.0"]
+    assert not any("debs/" in name for name in memory.contexts["heal7/two-service:0.1.0"])
+    packages.write_text("tesseract-ocr\nfonts-nanum\n")
+    assert "heal7/one-service:0.1.0" in build(memory, checkout)
 
 
 def test_a_failed_parent_is_told_once_and_others_are_built_all_the_same(checkout: Path) -> None:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from controller.errors import SetupError
-from controller.setup import base_image, system, wheels
+from controller.setup import archives, system, wheels
 
 
 def machine(**changes: object) -> system.Machine:
@@ -72,8 +72,8 @@ def test_the_mirror_is_the_hosts_own_debian_archive() -> None:
         "mirror+file:/etc/apt/mirrors\tDebian\tDebian\n"
         "http://mirror.example/debian/\tDebian\tDebian\n"
     )
-    assert base_image.mirror(listed) == "http://mirror.example/debian"
-    assert base_image.mirror("") is None
+    assert archives.archive(listed) == "http://mirror.example/debian"
+    assert archives.archive("") is None
 
 
 def test_wheel_platforms_run_on_trixie_and_old_names_are_for_x86_only() -> None:
