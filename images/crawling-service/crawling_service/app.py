@@ -12,6 +12,7 @@ from pydantic import Field
 
 from crawling_service import live
 from crawling_service.cache import NoCache
+from crawling_service.clean_models import CleanRequest, CleanResult
 from crawling_service.limits import Limits, limits_from_env
 from crawling_service.models import (
     Cancelled,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 service = Service(name="crawling-service", version="0.1.0", port=8013, max_body_bytes=8 << 20)
 service.documents(live.CRAWLS, keep=200, max_age_s=7 * 86_400)
 service.documents(live.KEPT, keep=500, max_age_s=7 * 86_400)
+CLEANINGS = "cleanings"
+service.documents(CLEANINGS, keep=200, max_age_s=7 * 86_400)
 running = live.Live()
 
 CrawlId = Annotated[str, Field(pattern=r"^act_[0-9a-f]{32}$")]
@@ -154,6 +157,48 @@ async def delete_crawl(crawl_id: CrawlId) -> Deleted:
     return Deleted(id=crawl_id, deleted=True)
 
 
+@service.action(
+    "clean",
+    request=CleanRequest,
+    result=CleanResult,
+    errors={404: "No such crawl", 409: "The crawl runs; or as for every action"},
+)
+def clean(body: CleanRequest, ctx: Context) -> CleanResult:
+    """Normalises and deduplicates records, and says what was changed and left out, and why."""
+    from crawling_service.clean_report import clean_result, records_of
+
+    given = body.records
+    if given is None:
+        assert body.crawl_id is not None
+        given = records_of(_finished_crawl(ctx, body.crawl_id), body.what)
+    result = clean_result(ctx.action_id, body, given)
+    ctx.store.put(CLEANINGS, ctx.action_id, result.model_dump(mode="json"))
+    return result
+
+
+@clean.compensate
+def undo_clean(record: StoredAction, reason: str) -> None:
+    """Deletes the cleaned records; what they were made of stays."""
+    service.store.delete(CLEANINGS, record.id)
+
+
+@service.get("/cleanings/{clean_id}", errors={404: "No such cleaning"}, response_model=CleanResult)
+async def read_cleaning(clean_id: CrawlId) -> CleanResult:
+    """The stored result of a cleaning; its id is the action's."""
+    stored = await service.offload(service.store.get, CLEANINGS, clean_id)
+    if stored is None:
+        raise _unknown(clean_id, "cleaning")
+    return CleanResult.model_validate(stored)
+
+
+@service.delete("/cleanings/{clean_id}", errors={404: "No such cleaning"}, response_model=Deleted)
+async def delete_cleaning(clean_id: CrawlId) -> Deleted:
+    """Forgets a cleaning."""
+    if not await service.offload(service.store.delete, CLEANINGS, clean_id):
+        raise _unknown(clean_id, "cleaning")
+    return Deleted(id=clean_id, deleted=True)
+
+
 @service.ready_check("settings")
 def settings_are_valid() -> str | None:
     """A sentence when HEAL7_CRAWL_… can not be used."""
@@ -176,11 +221,27 @@ if os.environ.get("HEAL7_DEMO_SITE") == "1":
     service.background("demo_site")(demo_site)
 
 
-def _unknown(crawl_id: str) -> Problem:
+def _finished_crawl(ctx: Context, crawl_id: str) -> CrawlResult:
+    stored = ctx.store.get(live.CRAWLS, crawl_id)
+    if stored is None:
+        raise _unknown(crawl_id)
+    result = CrawlResult.model_validate(stored["result"])
+    if result.status is CrawlStatus.RUNNING:
+        raise Problem(
+            409,
+            code="crawl_not_finished",
+            title="The crawl has no result",
+            detail=f"The crawl {crawl_id} is still running, or was cut short by a stop.",
+            remedy="Wait until GET /crawls/{id} says completed, or crawl again.",
+        )
+    return result
+
+
+def _unknown(ident: str, what: str = "crawl") -> Problem:
     return Problem(
         404,
-        code="crawl_not_found",
-        title="No such crawl",
-        detail=f"There is no stored crawl {crawl_id}; it may have expired or been undone.",
-        remedy="Use the `crawl_id` of a crawl's result, or crawl again.",
+        code=f"{what}_not_found",
+        title=f"No such {what}",
+        detail=f"There is no stored {what} {ident}; it may have expired or been undone.",
+        remedy=f"Use the id of a {what}'s result, or {what.removesuffix('ing')} again.",
     )

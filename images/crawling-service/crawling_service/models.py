@@ -16,7 +16,7 @@ Url = Annotated[str, Field(min_length=1, max_length=MAX_URL_CHARS)]
 PathPattern = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-def _example(*examples: dict[str, Any]) -> ConfigDict:
+def example(*examples: dict[str, Any]) -> ConfigDict:
     """The strict settings, which pydantic would else forget, and examples for readers."""
     return StrictModel.model_config | ConfigDict(json_schema_extra={"examples": list(examples)})
 
@@ -24,7 +24,7 @@ def _example(*examples: dict[str, Any]) -> ConfigDict:
 class CrawlRequest(StrictModel):
     """`extract` says what each page is read for; links are followed in any case."""
 
-    model_config = _example(
+    model_config = example(
         {"start_urls": ["http://demo-site:8080/"], "max_pages": 12},
         {
             "start_urls": ["https://example.org/news/"],
