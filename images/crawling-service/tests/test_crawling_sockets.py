@@ -1,8 +1,8 @@
 """Nothing leads inside, asserted where it counts: at the interpreter's own event for a connection.
 
 `sys.addaudithook` hears every `connect` that Python makes, below every library, so neither a
-message nor a fake of ours can hide one. Listeners on the loopback count what arrives; the real resolver
-reads the spellings; and a control shows that the same listener is reached when it is allowed.
+message nor a fake of ours can hide one. Listeners on the loopback count what arrives; the real
+resolver reads the spellings; and a control shows that the same listener is reached when it is allowed.
 """
 
 from __future__ import annotations
