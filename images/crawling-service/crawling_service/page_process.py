@@ -16,7 +16,7 @@ from typing import Any
 
 from crawling_service.page import read_page
 
-_MEMORY_BYTES = 192 << 20  # of data; the service and this child share one container's 256 MB
+_MEMORY_BYTES = 160 << 20  # of data; the service and this child share one container's 256 MB
 
 
 def limit_itself() -> None:

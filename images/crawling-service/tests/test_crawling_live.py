@@ -89,7 +89,7 @@ async def result_of(http: httpx.AsyncClient, key: str, **more: Any) -> dict[str,
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(10):
-        while not await holds():
+        while not await holds():  # noqa: ASYNC110 - only asking again tells
             await asyncio.sleep(0.01)
 
 
@@ -325,7 +325,7 @@ async def test_a_site_without_end_is_left_at_its_bounds(site: Site, tmp_path: Pa
     ids=["slow head", "slow body", "endless head", "endless body"],
 )
 async def test_a_reply_without_end_is_cut_off(head: bytes, piece: bytes, reason: str) -> None:
-    """It goes on until the crawler hangs up, which is also asserted: else the test would not end."""
+    """It goes on until the crawler hangs up, which is asserted too: else no test would end."""
     hung_up = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

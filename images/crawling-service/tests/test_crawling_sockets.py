@@ -2,7 +2,8 @@
 
 `sys.addaudithook` hears every `connect` that Python makes, below every library, so neither a
 message nor a fake of ours can hide one. Listeners on the loopback count what arrives; the real
-resolver reads the spellings; and a control shows that the same listener is reached when it is allowed.
+resolver reads the spellings; and a control shows that the same listener is reached when it is
+allowed.
 """
 
 from __future__ import annotations
