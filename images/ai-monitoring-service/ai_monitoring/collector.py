@@ -51,7 +51,7 @@ class Collector:
         self._store = store
         self._offload = offload
         self._now = now
-        self._rounds = 0
+        self.rounds = 0
         self._told_down: set[str] | None = None
 
     async def run(self) -> None:
@@ -78,8 +78,8 @@ class Collector:
             self.targets[name] = overdue(target, now, self.settings.interval_s)
         await self._take(HOST, await self._offload(host_values), now)
         await self._tell_down()
-        self._rounds += 1
-        if self._rounds % _KEPT_EVERY == 0:
+        self.rounds += 1
+        if self.rounds % _KEPT_EVERY == 0:
             await self.keep()
 
     async def pushed(self, name: str, text: str) -> Target:
@@ -148,7 +148,7 @@ class Collector:
         for alert in book.standing(self._store, {"kind": AlertKind.TARGET_DOWN.value}):
             name = str(alert["cause"]).removeprefix("target ")
             target = self.targets.get(name)
-            if name in causes or (target is not None and target.at is None and not target.error):
+            if name in causes or (target is not None and target.at is None):
                 continue  # it lasts, or nothing is known of it yet in this process
             note = f"part of: {causes[ALL]}" if ALL in causes else "it answers again"
             book.resolve_where(self._store, {"cause": str(alert["cause"])}, note)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 MAX_BYTES = 2_000_000
@@ -11,7 +11,8 @@ MAX_SAMPLES = 20_000
 # What asks only whether a service is there says nothing about its work.
 _QUIET_ROUTES = frozenset({"/health", "/healthz", "/ready", "/readyz", "/metrics"})
 _STATUS_LABELS = ("status", "code", "status_code")
-_REQUESTS = frozenset({"heal7_http_requests", "http_requests"})
+_REQUESTS = frozenset({"heal7_http_requests_total", "http_requests_total"})
+_FAILED_RUNS = frozenset({"failed", "compensated", "compensation_failed"})
 _LATENCIES = frozenset({"heal7_http_request_seconds", "http_request_duration_seconds"})
 _GAUGES = {
     "process_resident_memory_bytes": "memory_bytes",
@@ -51,34 +52,30 @@ def read(text: str) -> Snapshot:
             snapshot.samples += len(family.samples)
             if snapshot.samples > MAX_SAMPLES:
                 raise UnreadableError(f"it has more than {MAX_SAMPLES} samples")
-            _take(snapshot, family.name, family.samples)
+            for sample in family.samples:
+                _take(snapshot, sample.name, sample.labels, sample.value)
     except (ValueError, IndexError, KeyError) as error:
         raise UnreadableError(f"it is not in Prometheus' text format: {error}"[:300]) from None
     return snapshot
 
 
-def _take(snapshot: Snapshot, family: str, samples: Iterable[object]) -> None:
-    name = family.removesuffix("_total")
-    for sample in samples:
-        labels: Mapping[str, str] = sample.labels  # type: ignore[attr-defined]
-        value: float = sample.value  # type: ignore[attr-defined]
-        suffix: str = sample.name.removeprefix(family)  # type: ignore[attr-defined]
-        if not math.isfinite(value) or labels.get("route") in _QUIET_ROUTES:
-            continue
-        if suffix == "_bucket":
-            _take_bucket(snapshot, name, labels, value)
-        elif name in _GAUGES and not labels:
-            snapshot.gauges["", _GAUGES[name]] = value
-        elif name in _SERVICE_GAUGES and "service" in labels:
-            snapshot.gauges[labels["service"], _SERVICE_GAUGES[name]] = value
-        elif name == "process_cpu_seconds":
-            _add(snapshot, ("", "cpu_s"), value)
-        elif name in _REQUESTS and suffix == "_total":
-            _count_request(snapshot, labels, value)
-        elif name == "heal7_workflow_runs" and suffix == "_total":
-            _add(snapshot, ("", "requests"), value)
-            if labels.get("status") in {"failed", "compensated", "compensation_failed"}:
-                _add(snapshot, ("", "errors"), value)
+def _take(snapshot: Snapshot, name: str, labels: Mapping[str, str], value: float) -> None:
+    if not math.isfinite(value) or labels.get("route") in _QUIET_ROUTES:
+        return
+    if name.endswith("_bucket"):
+        _take_bucket(snapshot, name.removesuffix("_bucket"), labels, value)
+    elif name in _GAUGES and not labels:
+        snapshot.gauges["", _GAUGES[name]] = value
+    elif name in _SERVICE_GAUGES and "service" in labels:
+        snapshot.gauges[labels["service"], _SERVICE_GAUGES[name]] = value
+    elif name == "process_cpu_seconds_total":
+        _add(snapshot, ("", "cpu_s"), value)
+    elif name in _REQUESTS:
+        _count_request(snapshot, labels, value)
+    elif name == "heal7_workflow_runs_total":
+        _add(snapshot, ("", "requests"), value)
+        if labels.get("status") in _FAILED_RUNS:
+            _add(snapshot, ("", "errors"), value)
 
 
 def _take_bucket(snapshot: Snapshot, name: str, labels: Mapping[str, str], value: float) -> None:
