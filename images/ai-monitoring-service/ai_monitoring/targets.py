@@ -24,12 +24,13 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One target. `at` is when it last told something (seconds since 1970), `since` the time of
-    the snapshot; `failures` are those since then."""
+    """One target. `at` is when it last told something (seconds since 1970), `gap_s` the time
+    between its last two tellings, `failures` are those since then."""
 
     name: str
     url: str | None
     at: float | None = None
+    gap_s: float = 0.0
     took_ms: float | None = None
     failures: int = 0
     error: str | None = None
@@ -48,7 +49,10 @@ class Target:
 
 def heard(target: Target, snapshot: Snapshot, at: float, took_ms: float | None) -> Target:
     """After it told something."""
-    return replace(target, at=at, took_ms=took_ms, failures=0, error=None, snapshot=snapshot)
+    gap_s = at - target.at if target.at is not None and not target.failures else target.gap_s
+    return replace(
+        target, at=at, gap_s=gap_s, took_ms=took_ms, failures=0, error=None, snapshot=snapshot
+    )
 
 
 def silent(target: Target, why: str) -> Target:
@@ -61,7 +65,7 @@ def overdue(target: Target, now: float, interval_s: float) -> Target:
     if not target.pushes or target.at is None or target.failures:
         return target
     quiet_s = now - target.at
-    if quiet_s <= _PUSHES_MISSED * interval_s:
+    if quiet_s <= _PUSHES_MISSED * max(interval_s, target.gap_s):
         return target
     why = f"it has sent nothing for {quiet_s:.0f} s"
     return replace(target, failures=DOWN_AFTER, error=why, snapshot=None)
