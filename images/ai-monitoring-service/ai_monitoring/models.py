@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from ai_monitoring.monitor import AlertKind, Outcome, StepStatus
 from heal7_contract import StrictModel
@@ -32,6 +32,21 @@ class StepIn(StrictModel):
 
 class MonitorRequest(StrictModel):
     """The steps of one run so far, in their order."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "workflow_run": "run-7",
+                    "steps": [
+                        {"service": "saju-service", "latency_ms": 38.2, "status": "succeeded"},
+                        {"service": "crawling-service", "latency_ms": 30000, "status": "timed_out"},
+                        {"service": "test-service", "status": "pending"},
+                    ],
+                }
+            ]
+        }
+    )
 
     workflow_run: Annotated[str, Field(min_length=1, max_length=200)]
     steps: Annotated[list[StepIn], Field(min_length=1, max_length=MAX_STEPS)]
@@ -139,6 +154,10 @@ class AlertList(StrictModel):
 
 
 class AckRequest(StrictModel):
+    """Who says so, and what should be remembered of it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"by": "kim", "note": "known"}]})
+
     by: Annotated[str, Field(min_length=1, max_length=200)]
     note: Annotated[str, Field(max_length=2_000)] | None = None
 

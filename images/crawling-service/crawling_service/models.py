@@ -17,8 +17,8 @@ PathPattern = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 def example(*examples: dict[str, Any]) -> ConfigDict:
-    """The strict settings, which pydantic would else forget, and examples for readers."""
-    return StrictModel.model_config | ConfigDict(json_schema_extra={"examples": list(examples)})
+    """Settings of a model that add examples for the readers of its OpenAPI."""
+    return ConfigDict(json_schema_extra={"examples": list(examples)})
 
 
 class CrawlRequest(StrictModel):
