@@ -30,8 +30,12 @@ if TYPE_CHECKING:
 
     from crawling_service.reading import ChildReader
 
-service = Service(name="crawling-service", version="0.1.0", port=8013, max_body_bytes=8 << 20)
-service.documents(live.CRAWLS, keep=200, max_age_s=7 * 86_400)
+# A crawl's reply may take megabytes, so fewer of them are kept for repeats than is usual.
+service = Service(
+    name="crawling-service", version="0.1.0", port=8013, max_body_bytes=8 << 20, keep=1_000
+)
+service.documents(live.CRAWLS, keep=live.KEEP, max_age_s=7 * 86_400)
+service.documents(live.LISTED, keep=live.KEEP, max_age_s=7 * 86_400)
 service.documents(live.KEPT, keep=500, max_age_s=7 * 86_400)
 CLEANINGS = "cleanings"
 service.documents(CLEANINGS, keep=200, max_age_s=7 * 86_400)
@@ -81,8 +85,7 @@ async def crawl(body: CrawlRequest, ctx: Context) -> CrawlResult:
     fetcher, pages = Fetcher(bounds, network()), reader()
     walk = Crawl(body.plan(), bounds, Tools(fetcher, pages, kept, pace()))
     with running.while_under_way(ctx.action_id, walk, body):
-        begun = live.begun(ctx.action_id, body)
-        await ctx.offload(ctx.store.put, live.CRAWLS, ctx.action_id, begun)
+        await ctx.offload(live.begin, ctx.store, ctx.action_id, body)
         async with fetcher, pages.open():
             outcome = await walk.run()
         result = result_of(
@@ -93,7 +96,7 @@ async def crawl(body: CrawlRequest, ctx: Context) -> CrawlResult:
             running=False,
             text_chars=bounds.text_chars,
         )
-        await ctx.offload(live.ended, ctx.store, ctx.action_id, result)
+        await ctx.offload(live.end, ctx.store, ctx.action_id, result)
     return result
 
 
@@ -106,7 +109,7 @@ def stop_crawl(crawl_id: str) -> None:
 @crawl.compensate
 def undo_crawl(record: StoredAction, reason: str) -> None:
     """Deletes what the crawl stored; pages fetched from others can not be un-fetched."""
-    service.store.delete(live.CRAWLS, record.id)
+    live.forget(service.store, record.id)
 
 
 @service.get("/crawls", response_model=CrawlList)
@@ -116,9 +119,7 @@ async def list_crawls(
     offset: Annotated[int, Ge(0), Le(1_000)] = 0,
 ) -> CrawlList:
     """Crawls that run and those of the last seven days, newest first."""
-    documents = await service.offload(lambda: service.store.find(live.CRAWLS, limit=200))
-    chars = limits().text_chars
-    listed = [running.now(live.summary_of(document), chars) for document in documents]
+    listed = [running.now(one) for one in await service.offload(live.listed, service.store)]
     wanted = [one for one in listed if status is None or one.status is status]
     return CrawlList(crawls=wanted[offset : offset + limit])
 
@@ -129,10 +130,9 @@ async def read_crawl(crawl_id: CrawlId) -> CrawlResult:
     under_way = running.result(crawl_id, limits().text_chars)
     if under_way is not None:
         return under_way
-    stored = await service.offload(service.store.get, live.CRAWLS, crawl_id)
-    if stored is None:
+    result = await service.offload(live.stored, service.store, crawl_id)
+    if result is None:
         raise _unknown(crawl_id)
-    result = CrawlResult.model_validate(stored["result"])
     if result.status is CrawlStatus.RUNNING:
         return result.model_copy(update={"status": CrawlStatus.INTERRUPTED})
     return result
@@ -143,7 +143,7 @@ async def cancel_crawl(crawl_id: CrawlId) -> Cancelled:
     """Ends a running crawl now; its action answers with what it has, as `cancelled`."""
     if running.stop(crawl_id):
         return Cancelled(crawl_id=crawl_id, cancelling=True)
-    if await service.offload(service.store.get, live.CRAWLS, crawl_id) is None:
+    if await service.offload(service.store.get, live.LISTED, crawl_id) is None:
         raise _unknown(crawl_id)
     return Cancelled(crawl_id=crawl_id, cancelling=False)
 
@@ -152,7 +152,7 @@ async def cancel_crawl(crawl_id: CrawlId) -> Cancelled:
 async def delete_crawl(crawl_id: CrawlId) -> Deleted:
     """Forgets a crawl; one that runs is stopped first."""
     running.stop(crawl_id)
-    if not await service.offload(service.store.delete, live.CRAWLS, crawl_id):
+    if not await service.offload(live.forget, service.store, crawl_id):
         raise _unknown(crawl_id)
     return Deleted(id=crawl_id, deleted=True)
 
@@ -222,10 +222,9 @@ if os.environ.get("HEAL7_DEMO_SITE") == "1":
 
 
 def _finished_crawl(ctx: Context, crawl_id: str) -> CrawlResult:
-    stored = ctx.store.get(live.CRAWLS, crawl_id)
-    if stored is None:
+    result = live.stored(ctx.store, crawl_id)
+    if result is None:
         raise _unknown(crawl_id)
-    result = CrawlResult.model_validate(stored["result"])
     if result.status is CrawlStatus.RUNNING:
         raise Problem(
             409,

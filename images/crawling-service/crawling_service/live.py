@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from crawling_service.cache import Cached, from_document, key_of, to_document
 from crawling_service.models import CrawlRequest, CrawlResult, CrawlStatus, CrawlSummary
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from crawling_service.crawl import Crawl
 
 CRAWLS = "crawls"
+LISTED = "crawl_list"  # apart from the results, which are large
+KEEP = 200
 KEPT = "kept_pages"
 _NOT_BEGUN = {"depth": 0, "fetched": 0, "waiting": 0, "pages": 0, "skipped": 0, "elapsed_s": 0.0}
 
@@ -59,16 +61,18 @@ class Live:
             crawl_id, outcome, progress, asked.extract, running=True, text_chars=text_chars
         )
 
-    def now(self, summary: CrawlSummary, text_chars: int) -> CrawlSummary:
+    def now(self, stored: CrawlSummary) -> CrawlSummary:
         """A stored summary, as it is at this moment."""
-        result = self.result(summary.crawl_id, text_chars)
-        if result is not None:
-            return summary.model_copy(
-                update={"progress": result.progress, "truncated": result.truncated}
-            )
-        if summary.status is CrawlStatus.RUNNING:
-            return summary.model_copy(update={"status": CrawlStatus.INTERRUPTED})
-        return summary
+        found = self._crawls.get(stored.crawl_id)
+        if found is not None:
+            from crawling_service.report import progress_of
+
+            outcome, progress = found[0].snapshot()
+            changes = {"progress": progress_of(outcome, progress), "truncated": outcome.truncated}
+            return stored.model_copy(update=changes)
+        if stored.status is CrawlStatus.RUNNING:
+            return stored.model_copy(update={"status": CrawlStatus.INTERRUPTED})
+        return stored
 
 
 class StoredCache:
@@ -91,37 +95,40 @@ class StoredCache:
             self._store.put(KEPT, key_of(url), document)
 
 
-def begun(crawl_id: str, asked: CrawlRequest) -> dict[str, Any]:
-    """The document of a crawl that begins."""
+def begin(store: DocumentStore, crawl_id: str, asked: CrawlRequest) -> None:
+    """Stores that a crawl is under way."""
     started = datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="milliseconds")
-    result = {
+    common = {
         "crawl_id": crawl_id,
         "status": CrawlStatus.RUNNING.value,
         "progress": _NOT_BEGUN,
-        "pages": [],
-        "records": [],
-        "skipped": [],
         "truncated": True,
     }
-    return {"start_urls": list(asked.start_urls), "started_at": started, "result": result}
+    store.put(CRAWLS, crawl_id, {**common, "pages": [], "records": [], "skipped": []})
+    listed = {**common, "start_urls": list(asked.start_urls), "started_at": started}
+    store.put(LISTED, crawl_id, listed)
 
 
-def ended(store: DocumentStore, crawl_id: str, result: CrawlResult) -> None:
+def end(store: DocumentStore, crawl_id: str, result: CrawlResult) -> None:
     """Stores the result; a crawl that was deleted meanwhile stays so."""
-    store.update(
-        CRAWLS,
-        crawl_id,
-        lambda before: before and {**before, "result": result.model_dump(mode="json")},
-    )
+    document = result.model_dump(mode="json")
+    told = {name: document[name] for name in ("status", "progress", "truncated")}
+    store.update(LISTED, crawl_id, lambda before: before and {**before, **told})
+    store.update(CRAWLS, crawl_id, lambda before: before and document)
 
 
-def summary_of(document: dict[str, Any]) -> CrawlSummary:
-    """The line of the list for a stored crawl."""
-    result = document["result"]
-    return CrawlSummary.model_validate(
-        {
-            **{name: result[name] for name in ("crawl_id", "status", "progress", "truncated")},
-            "start_urls": document["start_urls"],
-            "started_at": document["started_at"],
-        }
-    )
+def forget(store: DocumentStore, crawl_id: str) -> bool:
+    """Whether there was anything."""
+    store.delete(LISTED, crawl_id)
+    return store.delete(CRAWLS, crawl_id)
+
+
+def stored(store: DocumentStore, crawl_id: str) -> CrawlResult | None:
+    """As it was stored; None where there is none."""
+    document = store.get(CRAWLS, crawl_id)
+    return None if document is None else CrawlResult.model_validate(document)
+
+
+def listed(store: DocumentStore) -> list[CrawlSummary]:
+    """All that is kept, newest first, as it was stored."""
+    return [CrawlSummary.model_validate(one) for one in store.find(LISTED, limit=KEEP)]

@@ -40,18 +40,23 @@ def result_of(
     return CrawlResult(
         crawl_id=crawl_id,
         status=_status(outcome, running),
-        progress=ProgressOut(
-            depth=progress.depth,
-            fetched=progress.fetched,
-            waiting=progress.waiting,
-            pages=len(outcome.pages),
-            skipped=len(outcome.skipped),
-            elapsed_s=round(progress.elapsed_s, 3),
-        ),
+        progress=progress_of(outcome, progress),
         pages=pages,
         records=records[:TOTAL_RECORDS],
         skipped=[SkippedOut(url=s.url, reason=s.reason, detail=s.detail) for s in outcome.skipped],
         truncated=outcome.truncated or len(records) > TOTAL_RECORDS,
+    )
+
+
+def progress_of(outcome: Outcome, progress: Progress) -> ProgressOut:
+    """How far a crawl is, with what it has found."""
+    return ProgressOut(
+        depth=progress.depth,
+        fetched=progress.fetched,
+        waiting=progress.waiting,
+        pages=len(outcome.pages),
+        skipped=len(outcome.skipped),
+        elapsed_s=round(progress.elapsed_s, 3),
     )
 
 

@@ -165,8 +165,7 @@ async def test_a_crawl_that_a_stop_cut_short_is_said_to_be(tmp_path: Path) -> No
     crawl_id = "act_" + "1" * 32
     asked = app.CrawlRequest(start_urls=[START])
     async with client(app.service, tmp_path) as http:
-        document = live.begun(crawl_id, asked)
-        await app.service.offload(app.service.store.put, live.CRAWLS, crawl_id, document)
+        await app.service.offload(live.begin, app.service.store, crawl_id, asked)
         assert (await http.get(f"/crawls/{crawl_id}")).json()["status"] == "interrupted"
         assert (await http.get("/crawls")).json()["crawls"][0]["status"] == "interrupted"
         body = {"crawl_id": crawl_id}
