@@ -88,6 +88,7 @@ class PageOut(StrictModel):
 
     `charset_told`: how it is known (bom, header, meta, content, guess). `text_by`: trafilatura, or
     blocks where nothing stood out. `not_modified`: the server said that the kept copy still holds.
+    `content_truncated`: there may be more tables, rows or links than were read.
     """
 
     url: str
@@ -105,6 +106,7 @@ class PageOut(StrictModel):
     text: str | None
     text_by: str | None
     text_truncated: bool
+    content_truncated: bool
     tables: list[TableOut] | None
     links: list[str] | None
     body_bytes: int

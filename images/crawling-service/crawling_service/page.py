@@ -30,7 +30,7 @@ _SPACE = re.compile(r"[ \t\r\f\v\u00a0]+")
 class Page:
     """`charset_told` says how the character set became known, `text_by` who chose the text.
 
-    `canonical` is the URL the page gives as its own; `noindex` and `nofollow` are its wishes.
+    `cut`: there are, or may be, more tables, rows or links than were read. `canonical` is the URL the page gives as its own; `noindex` and `nofollow` are its wishes.
     """
 
     title: str
@@ -43,6 +43,7 @@ class Page:
     text_by: str
     tables: tuple[Table, ...]
     links: tuple[str, ...]
+    cut: bool
     canonical: str | None
     noindex: bool
     nofollow: bool
@@ -75,7 +76,7 @@ def read_page(
     meta = _meta(tree)
     wishes = {wish.strip() for wish in meta.get("robots", "").lower().split(",")}
     canonical = _canonical(tree, base)
-    tables = read_tables(tree, max_rows)
+    tables, cut = read_tables(tree, max_rows)
     found = main_text(_told_main(tree) or html, url) if main_text is not None else None
     tree.strip_tags(_FURNITURE.split(", "), recursive=True)
     return Page(
@@ -88,6 +89,7 @@ def read_page(
         text=found or _main_text(tree),
         text_by="trafilatura" if found else "blocks",
         tables=tables,
+        cut=cut or len(links) >= max_links,
         links=links,
         canonical=canonical,
         noindex=bool(wishes & {"noindex", "none"}),

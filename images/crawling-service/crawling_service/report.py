@@ -44,7 +44,9 @@ def result_of(
         pages=pages,
         records=records[:TOTAL_RECORDS],
         skipped=[SkippedOut(url=s.url, reason=s.reason, detail=s.detail) for s in outcome.skipped],
-        truncated=outcome.truncated or len(records) > TOTAL_RECORDS,
+        truncated=outcome.truncated
+        or len(records) > TOTAL_RECORDS
+        or any(visited.page.cut for visited in outcome.pages),
     )
 
 
@@ -87,6 +89,7 @@ def _page(visited: Visited, extract: list[Extract], text_chars: int) -> PageOut:
         not_modified=visited.not_modified,
         text=page.text[:text_chars] if "text" in extract else None,
         text_by=page.text_by if "text" in extract else None,
+        content_truncated=page.cut,
         text_truncated="text" in extract and len(page.text) > text_chars,
         tables=tables if "tables" in extract else None,
         links=list(page.links) if "links" in extract else None,

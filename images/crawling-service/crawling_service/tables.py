@@ -31,15 +31,19 @@ def clean(text: str) -> str:
     return " ".join(text.split())
 
 
-def read_tables(tree: LexborHTMLParser, max_rows: int) -> tuple[Table, ...]:
-    """Those with a header row and data: a layout table holds no records."""
+def read_tables(tree: LexborHTMLParser, max_rows: int) -> tuple[tuple[Table, ...], bool]:
+    """Those with a header row and data (a layout table holds no records), and whether there is
+    more than is read."""
     found: list[Table] = []
-    for node in tree.css("table")[:MAX_TABLES]:
+    nodes = tree.css("table")
+    cut = len(nodes) > MAX_TABLES
+    for node in nodes[:MAX_TABLES]:
         if not _in_furniture(node):
             table = _table(node, len(found), max_rows)
             if table is not None:
                 found.append(table)
-    return tuple(found)
+                cut |= len(table.rows) >= max_rows
+    return tuple(found), cut
 
 
 def _table(node: LexborNode, index: int, max_rows: int) -> Table | None:

@@ -269,6 +269,18 @@ async def test_merged_cells_are_spread_and_nested_tables_apart(site: Site, tmp_p
     assert tables["in"]["rows"] == [["v"]]
 
 
+async def test_what_is_cut_is_said_to_be(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "limits", lambda: Limits(allow=ALLOW, table_rows=3))
+    rows = "<table><tr><th>k" + "".join(f"<tr><td>{n}" for n in range(9))
+    site.pages(root=rows + '</table><a href="/a">', a="short")
+    async with client(app.service, tmp_path) as http:
+        result = await result_of(http, "1")
+    assert [page["content_truncated"] for page in result["pages"]] == [True, False]
+    assert (len(result["records"]), result["truncated"]) == (3, True)
+
+
 async def test_the_article_is_found_among_the_furniture(site: Site, tmp_path: Path) -> None:
     """A page without a single element that says what is what."""
     story = "".join(
