@@ -48,8 +48,7 @@ def _declare_actions(demo: Demo) -> None:
         demo.calls.append(body.number)
         if body.mode == "hold":
             demo.gate.entered.set()
-            # Set by a thread, or by an undo.
-            while not demo.gate.release.is_set() and ctx.action_id not in demo.halted:
+            while not _let_go(demo, ctx.action_id):  # noqa: ASYNC110 - set by a thread
                 await asyncio.sleep(0.005)
         return _answer(demo.calls, body, ctx)
 
@@ -61,6 +60,10 @@ def _declare_actions(demo: Demo) -> None:
             demo.gate.release.wait()
         ctx.store.put("notes", ctx.action_id, {"number": body.number})
         return _answer(demo.calls, body, ctx)
+
+
+def _let_go(demo: Demo, action_id: str) -> bool:
+    return demo.gate.release.is_set() or action_id in demo.halted
 
 
 def _declare_undos(demo: Demo) -> None:

@@ -30,7 +30,8 @@ _SPACE = re.compile(r"[ \t\r\f\v\u00a0]+")
 class Page:
     """`charset_told` says how the character set became known, `text_by` who chose the text.
 
-    `cut`: there are, or may be, more tables, rows or links than were read. `canonical` is the URL the page gives as its own; `noindex` and `nofollow` are its wishes.
+    `cut`: there are, or may be, more tables, rows or links than were read. `canonical` is the URL
+    that the page gives as its own; `noindex` and `nofollow` are its wishes.
     """
 
     title: str
