@@ -23,7 +23,7 @@ from heal7_contract import DocumentStore, Problem, clock
 from heal7_contract.context import Offload
 
 MAX_WATCHES = 500
-_KEPT_EVERY = 4  # rounds; what is learnt in a minute may be lost with the process
+_KEPT_EVERY = 20  # rounds; a process that is killed loses what it learnt in them
 HOST = "host"
 _KINDS = {
     Wrong.UNUSUAL: AlertKind.UNUSUAL,
@@ -55,14 +55,17 @@ class Collector:
         self._told_down: set[str] | None = None
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Until it is cancelled; then keeps what was learnt."""
         await self.restore()
-        while True:
-            try:
-                await self.round()
-            except Problem as failure:
-                _log.error("what was seen cannot be kept: %s", failure.detail)
-            await asyncio.sleep(self.settings.interval_s)
+        try:
+            while True:
+                try:
+                    await self.round()
+                except Problem as failure:
+                    _log.error("what was seen cannot be kept: %s", failure.detail)
+                await asyncio.sleep(self.settings.interval_s)
+        finally:
+            await self.keep()
 
     async def restore(self) -> None:
         """What the last process had learnt."""

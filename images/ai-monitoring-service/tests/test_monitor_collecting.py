@@ -115,6 +115,8 @@ async def test_an_alert_outlives_this_service_and_is_not_raised_twice(
         await app.collector().round()
         await app.collector().round()
     async with watching(tmp_path, monkeypatch, ("a", a), ("b", b)) as http:
+        learnt = (await http.get("/series/b:open_files")).json()
+        assert len(learnt["points"]) == 4, "three of the last process, and one of this"
         await app.collector().round()
         assert len(await alerts(http)) == 1
         assert [alert["status"] for alert in await alerts(http)] == ["open"]
