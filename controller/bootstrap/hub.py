@@ -14,7 +14,7 @@ from controller.alerts.senses import Around
 from controller.api import events
 from controller.api.run_feed import RunFeed
 from controller.bootstrap import state as about
-from controller.bootstrap.measuring import measure
+from controller.bootstrap.measuring import measure, pusher
 from controller.config.load import HubConfig
 from controller.config.settings_logs import LogsSettings
 from controller.config.settings_workflows import RunsSettings
@@ -47,7 +47,7 @@ from controller.store.journal_sqlite import SqliteBackend
 from controller.store.state import StateStore
 from controller.tasks import Tasks, tune_interpreter
 from controller.telemetry.bus import Bus
-from controller.telemetry.metrics import Figures, RunFigures
+from controller.telemetry.metrics import Figures, RunFigures, render
 from controller.workflow.assembly import Upkeep, assemble
 from controller.workflow.services import StackServices
 
@@ -98,10 +98,11 @@ class Hub:
         )
         self.supervisor.on_incident = self._count
         self.alerts = self._alerts(state_dir)
+        services = StackServices(self.world, self.lifecycle, self.supervisor)
         self.flows = assemble(
             config.workflows,
             _journal(config, state_dir),
-            StackServices(self.world, self.lifecycle, self.supervisor),
+            services,
             self._tasks,
             [
                 RunFeed(self.bus),
@@ -144,6 +145,7 @@ class Hub:
             streams=lambda: self.bus.listeners + self.logs.listeners,
             log_entries=lambda: self.logs.written,
         )
+        self._pusher = pusher(config, self.exposition, services.target)
         notices.on_service = lambda view: self.metrics.meter.told(view, clock.monotonic())
 
     def _alerts(self, state_dir: Path) -> Alerts:
@@ -185,6 +187,8 @@ class Hub:
         await self.logs.start()
         await self.alerts.start(self.supervisor, self.flows.workflows)
         await self.metrics.start()
+        if self._pusher is not None:
+            self._tasks.guard("push metrics", self._pusher.run())
         self._tasks.guard("check itself", self._self_check.run())
         self._tasks.guard("keep the journal of runs", self.flows.keeper.run())
         self._loop = Loop(self.world, self._pool, self.lifecycle, self.supervisor, interrupted)
@@ -204,6 +208,16 @@ class Hub:
 
     def view(self) -> StackView:
         return self.world.view()
+
+    def exposition(self) -> bytes:
+        """Everything measured, as Prometheus reads it."""
+        return render(
+            self.world.view(),
+            __version__,
+            self.figures,
+            paused=self.paused is not None,
+            others=self.metrics.families(),
+        )
 
     def operations(self) -> Sequence[OperationView]:
         return self.lifecycle.recent()

@@ -7,13 +7,16 @@ from pathlib import Path
 
 from controller.config.load import HubConfig
 from controller.config.settings_metrics import MetricsSettings
+from controller.health.probe import Target
 from controller.metrics.assembly import Metrics, Sources
 from controller.metrics.library import Told
 from controller.metrics.meter import Reading
+from controller.metrics.push import Pusher
 from controller.metrics.recorder import DAY_S, Keeping
 from controller.model.view import OperationView, ServiceView
 from controller.orchestrator.world import World
 from controller.tasks import Tasks
+from controller.telemetry.metrics import CONTENT_TYPE
 
 
 def measure(
@@ -39,6 +42,16 @@ def measure(
         log_entries=log_entries,
     )
     return Metrics(file, _keeping(config.settings.metrics), sources, tasks)
+
+
+def pusher(
+    config: HubConfig, text: Callable[[], bytes], target: Callable[[str], Target | None]
+) -> Pusher | None:
+    """Who sends what is measured to the service that is to have it, if there is one."""
+    said = config.settings.metrics
+    if said.push_to is None:
+        return None
+    return Pusher(said.push_to, text, CONTENT_TYPE, target, said.interval)
 
 
 def _keeping(said: MetricsSettings) -> Keeping:

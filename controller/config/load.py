@@ -87,6 +87,7 @@ def load(config_file: Path, env: Mapping[str, str]) -> HubConfig:
         found, lambda file: reader.read(file, missing_ok=True), base, compiled.report
     )
     check_alerts(found, compiled.model["services"], compiled.report)
+    _check_push(found, compiled)
     if not compiled.model["services"]:
         compiled.report.fault(Mark(files[0]), "no service is declared, or none is enabled")
     compiled.report.check()
@@ -94,6 +95,19 @@ def load(config_file: Path, env: Mapping[str, str]) -> HubConfig:
     database = _runs_database(found, reader, base)
     sources, digest = reader.sources, reader.digest()
     return HubConfig(found.settings, stack, workflows, sources, digest, database, channels)
+
+
+def _check_push(found: SettingsFile, compiled: Compiled) -> None:
+    """Who is sent the metrics must be there."""
+    name = found.settings.metrics.push_to
+    if name is not None and name not in compiled.model["services"]:
+        mark = found.tree.where("metrics", "push_to")
+        compiled.report.fault(
+            mark,
+            f"metrics.push_to: {name!r} is not in the compose files",
+            word=name,
+            known=compiled.model["services"],
+        )
 
 
 def _runs_database(found: SettingsFile, reader: FileReader, base: str) -> str | None:

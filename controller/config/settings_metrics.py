@@ -29,6 +29,12 @@ class MetricsSettings(Strict):
         30, description="How many days are kept in steps of five minutes."
     )
 
+    push_to: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        None,
+        description="A service that is sent what GET /metrics answers, at every interval, as "
+        "PUT /metrics/job/hub; for one that cannot ask the hub itself. Default: nobody.",
+    )
+
     @field_validator("interval")
     @classmethod
     def _divides(cls, value: float) -> float:

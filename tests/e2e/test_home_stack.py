@@ -219,6 +219,23 @@ def test_a_site_is_collected_and_its_records_are_checked_in_one_run(stack: Home)
     assert faults == {"2024.html": 0, "2025.html": 0, "2026.html": 0, "2025-draft.html": 7}
 
 
+def test_the_monitor_hears_the_other_services_and_the_hub(stack: Home) -> None:
+    """It asks the four; the hub, which no container reaches, sends its own figures."""
+
+    def heard() -> Json:
+        told = httpx.get(f"{address('ai-monitoring-service')}/targets", trust_env=False).json()
+        return {target["name"]: target["health"] for target in told["targets"]}
+
+    everybody = {*PORTS, "hub"} - {"ai-monitoring-service"}
+    eventually(lambda: heard() == dict.fromkeys(everybody, "up"), 40, "everybody is heard")
+    told = httpx.get(
+        f"{address('ai-monitoring-service')}/series", params={"target": "hub"}, trust_env=False
+    ).json()
+    assert {"hub:event_loop_lag_ms", "hub:memory_mb", "hub:saju-service:memory_mb"} <= {
+        series["name"] for series in told["series"]
+    }
+
+
 def test_an_old_compose_tool_sees_the_hubs_containers(stack: Home) -> None:
     compose = f"docker-compose -p {PROJECT} -f compose/compose.yaml"
     assert "1.29" in shell("docker-compose version --short").out

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
 from collections import Counter
+from functools import cache
 from typing import Annotated
 
 from annotated_types import Ge, Le, MaxLen
+from fastapi import Request
 
-from ai_monitoring import records
+from ai_monitoring import book, records, told
 from ai_monitoring.baseline import GRACE, THRESHOLD, WINDOW, drop, normal_of
+from ai_monitoring.collector import Collector
+from ai_monitoring.exposition import UnreadableError
 from ai_monitoring.host import host_figures
 from ai_monitoring.models import (
     AckRequest,
@@ -24,10 +30,24 @@ from ai_monitoring.models import (
     JudgedStepBody,
     MonitorRequest,
     MonitorResult,
+    PushReply,
     Report,
+    ReportList,
     ReportStatus,
+    SeriesList,
+    SeriesPoints,
+    TargetList,
 )
-from ai_monitoring.monitor import AlertDraft, Examination, JudgedStep, Outcome, Step, examine
+from ai_monitoring.monitor import (
+    AlertDraft,
+    AlertKind,
+    Examination,
+    JudgedStep,
+    Outcome,
+    Step,
+    examine,
+)
+from ai_monitoring.settings import Settings, settings_from
 from heal7_contract import Context, Problem, Service, StoredAction
 from heal7_contract.documents import Document
 
@@ -39,6 +59,60 @@ service = Service(name="ai-monitoring-service", version="0.1.0", port=8014)
 service.documents(records.REPORTS, keep=5_000, max_age_s=30 * DAY)
 service.documents(records.ALERTS, keep=20_000, max_age_s=30 * DAY)
 service.documents(records.BASELINES, keep=records.MAX_BASELINES, max_age_s=90 * DAY)
+service.documents(records.WATCHES, keep=records.MAX_BASELINES, max_age_s=90 * DAY)
+
+
+@cache
+def settings() -> Settings:
+    """The environment's, read once. Raises ValueError naming a wrong one."""
+    return settings_from(os.environ)
+
+
+class _Collecting:
+    """The collector of the running app; there is none before it starts."""
+
+    now: Collector | None = None
+
+
+def collector() -> Collector:
+    """Raises Problem 503 where the settings could not be used."""
+    if _Collecting.now is None:
+        raise Problem(
+            503,
+            code="not_watching",
+            title="Nothing is watched",
+            detail="This service has just started, or its settings cannot be used.",
+            remedy="GET /ready says what is wrong with the settings.",
+            headers={"Retry-After": "2"},
+        )
+    return _Collecting.now
+
+
+@service.background("collect")
+async def collect() -> None:
+    """Looks at the targets until the service stops; without usable settings, waits for a person."""
+    _Collecting.now = None
+    try:
+        wanted = settings()
+    except ValueError as error:
+        _log.error("nothing is watched: %s", error)
+        await asyncio.Event().wait()
+        return
+    _Collecting.now = Collector(wanted, service.store, service.offload)
+    try:
+        await _Collecting.now.run()
+    finally:
+        _Collecting.now = None
+
+
+@service.ready_check("settings")
+def settings_are_valid() -> str | None:
+    """A sentence when HEAL7_MONITOR_… cannot be used."""
+    try:
+        settings()
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 @service.action("monitor", request=MonitorRequest, result=MonitorResult)
@@ -50,6 +124,10 @@ def monitor(body: MonitorRequest, ctx: Context) -> MonitorResult:
         before = {name: drop(baseline, report_id) for name, baseline in known.items()}
         examination = examine(steps, before, report_id)
         result = result_of(body.workflow_run, report_id, examination, host, records.now())
+        for name in sorted(examination.recovered):
+            for kind in (AlertKind.SLOW, AlertKind.FAILED):
+                where = {"service": name, "kind": kind.value}
+                book.resolve_where(ctx.store, where, f"over, as report {report_id} shows")
         records.save_report(ctx.store, result.report, result.alerts)
         records.save_baselines(ctx.store, before | dict(examination.baselines))
     for alert in result.alerts:
@@ -87,7 +165,11 @@ def acknowledge(alert_id: str, body: AckRequest) -> Document:
             return before
         return records.with_entry(before, AlertStatus.ACKNOWLEDGED, entry)
 
-    alert = service.store.update(records.ALERTS, alert_id, change)
+    return _standing(alert_id, service.store.update(records.ALERTS, alert_id, change))
+
+
+def _standing(alert_id: str, alert: Document | None) -> Document:
+    """The alert, unless there is none or its report was undone."""
     if alert is None:
         raise _not_found("alert", alert_id, "GET /alerts lists them.")
     if alert["status"] == AlertStatus.ROLLED_BACK:
@@ -95,10 +177,21 @@ def acknowledge(alert_id: str, body: AckRequest) -> Document:
             409,
             code="alert_rolled_back",
             title="The alert was rolled back",
-            detail=f"The report behind {alert_id} was compensated; nothing is left to acknowledge.",
+            detail=f"The report behind {alert_id} was compensated; nothing is left to do.",
             remedy="GET /alerts?status=open lists what still needs a person.",
         )
     return alert
+
+
+@service.post(
+    "/alerts/{alert_id}/resolve",
+    response_model=Alert,
+    errors={404: "No such alert", 409: "The alert was rolled back"},
+)
+def resolve(alert_id: str, body: AckRequest) -> Document:
+    """A person says that it is over; a condition is told of anew when it begins anew."""
+    entry = AuditEntry(at=records.now(), event="resolved", by=body.by, note=body.note)
+    return _standing(alert_id, book.resolve(service.store, alert_id, entry))
 
 
 @service.get("/baselines", response_model=BaselineList)
@@ -124,6 +217,96 @@ def report(report_id: str) -> Document:
     if found is None:
         raise _not_found("report", report_id, "Use the report's id from a monitor reply.")
     return found
+
+
+@service.get("/reports", response_model=ReportList)
+def reports(
+    workflow_run: Annotated[str | None, MaxLen(200)] = None,
+    limit: Annotated[int, Ge(1), Le(200)] = 50,
+    offset: Annotated[int, Ge(0), Le(1_000_000)] = 0,
+) -> dict[str, list[Document]]:
+    """Of one run, or of all."""
+    where = {} if workflow_run is None else {"workflow_run": workflow_run}
+    return {"reports": service.store.find(records.REPORTS, where=where, limit=limit, offset=offset)}
+
+
+@service.get("/targets", response_model=TargetList, errors={503: "Nothing is watched"})
+async def targets() -> TargetList:
+    """What is watched beside runs, and when each of it was last heard."""
+    return told.targets(collector())
+
+
+@service.get("/series", response_model=SeriesList, errors={503: "Nothing is watched"})
+async def series(
+    target: Annotated[str | None, MaxLen(63)] = None, wrong: bool | None = None
+) -> SeriesList:
+    """What was seen of the targets: of one, or only what is (not) wrong now."""
+    listed = told.series(collector(), target)
+    return SeriesList(
+        series=[one for one in listed if wrong is None or (one.wrong is not None) is wrong]
+    )
+
+
+@service.get(
+    "/series/{name}",
+    response_model=SeriesPoints,
+    errors={404: "No such series", 503: "Nothing is watched"},
+)
+async def series_points(name: str) -> SeriesPoints:
+    """The last values of one series."""
+    watch = collector().watches.get(name)
+    if watch is None:
+        raise _not_found("series", name, "GET /series lists them.")
+    return told.points(watch)
+
+
+_EXPOSITION = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "text/plain": {
+                "schema": {"type": "string"},
+                "example": "# TYPE process_resident_memory_bytes gauge\n"
+                "process_resident_memory_bytes 5.2e+07\n",
+            }
+        },
+    }
+}
+_PUSHED = {404: "No such job", 422: "It is not in Prometheus' text format"}
+
+
+@service.route(
+    "PUT",
+    "/metrics/job/{job}",
+    response_model=PushReply,
+    errors=_PUSHED,
+    openapi_extra=_EXPOSITION,
+)
+@service.post(
+    "/metrics/job/{job}", response_model=PushReply, errors=_PUSHED, openapi_extra=_EXPOSITION
+)
+async def push(job: str, request: Request) -> PushReply:
+    """For what cannot be asked: its metrics as text, where Pushgateway's clients send them."""
+    watching = collector()
+    if job not in watching.settings.pushed:
+        raise Problem(
+            404,
+            code="job_not_found",
+            title="No such job",
+            detail=f"Nothing is expected from {job[:63]!r}.",
+            remedy="Name it in HEAL7_MONITOR_PUSHED; GET /targets lists who may push.",
+        )
+    try:
+        heard = await watching.pushed(job, (await request.body()).decode("utf-8", "replace"))
+    except UnreadableError as error:
+        raise Problem(
+            422,
+            code="unreadable_metrics",
+            title="The metrics cannot be read",
+            detail=f"What {job} pushed: {error}.",
+            remedy="Send what its /metrics answers, unchanged.",
+        ) from None
+    return PushReply(job=job, samples=heard.snapshot.samples if heard.snapshot else 0)
 
 
 def result_of(

@@ -1,7 +1,8 @@
-"""The machine's own figures, read when a report is made. psutil is imported at first use."""
+"""The machine's own figures, for reports and as series. psutil is imported at first use."""
 
 from __future__ import annotations
 
+from ai_monitoring.measures import Value
 from ai_monitoring.models import HostFigures
 
 
@@ -13,4 +14,15 @@ def host_figures() -> HostFigures:
         cpus=psutil.cpu_count() or 1,
         load_1m=round(psutil.getloadavg()[0], 2),
         memory_used_percent=psutil.virtual_memory().percent,
+        disk_used_percent=psutil.disk_usage("/").percent,
     )
+
+
+def host_values() -> list[Value]:
+    """The same, as values of series; the load a core, so that machines compare."""
+    figures = host_figures()
+    return [
+        Value("", "load_per_cpu", figures.load_1m / figures.cpus),
+        Value("", "memory_used_percent", figures.memory_used_percent),
+        Value("", "disk_used_percent", figures.disk_used_percent),
+    ]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from ai_monitoring.monitor import AlertKind, Outcome, StepStatus
 from heal7_contract import StrictModel
@@ -32,6 +32,21 @@ class StepIn(StrictModel):
 
 class MonitorRequest(StrictModel):
     """The steps of one run so far, in their order."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "workflow_run": "run-7",
+                    "steps": [
+                        {"service": "saju-service", "latency_ms": 38.2, "status": "succeeded"},
+                        {"service": "crawling-service", "latency_ms": 30000, "status": "timed_out"},
+                        {"service": "test-service", "status": "pending"},
+                    ],
+                }
+            ]
+        }
+    )
 
     workflow_run: Annotated[str, Field(min_length=1, max_length=200)]
     steps: Annotated[list[StepIn], Field(min_length=1, max_length=MAX_STEPS)]
@@ -62,10 +77,12 @@ class Anomaly(StrictModel):
 
 
 class AlertStatus(StrEnum):
-    """`rolled_back`: the report that raised it was compensated."""
+    """`resolved`: what was wrong is over, or a person said so. `rolled_back`: the report that
+    raised it was compensated."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
     ROLLED_BACK = "rolled_back"
 
 
@@ -79,16 +96,18 @@ class AuditEntry(StrictModel):
 
 
 class Alert(StrictModel):
-    """Something a person should look at."""
+    """Something a person should look at: about a step of a run (`report_id`, `workflow_run` and
+    `step` say which), or about a condition that lasts (`cause` names it, one alert for each)."""
 
     id: str
     kind: AlertKind = Field(strict=False)
     status: AlertStatus = Field(strict=False)
     service: str
     message: str
-    report_id: str
-    workflow_run: str
-    step: int
+    report_id: str | None = None
+    workflow_run: str | None = None
+    step: int | None = None
+    cause: str | None = None
     created_at: str
     audit: list[AuditEntry]
 
@@ -106,6 +125,7 @@ class HostFigures(StrictModel):
     cpus: int
     load_1m: float
     memory_used_percent: float
+    disk_used_percent: float = Field(default=0.0, description="Of the disk the containers are on")
 
 
 class Report(StrictModel):
@@ -134,6 +154,10 @@ class AlertList(StrictModel):
 
 
 class AckRequest(StrictModel):
+    """Who says so, and what should be remembered of it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"by": "kim", "note": "known"}]})
+
     by: Annotated[str, Field(min_length=1, max_length=200)]
     note: Annotated[str, Field(max_length=2_000)] | None = None
 
@@ -155,3 +179,67 @@ class BaselineList(StrictModel):
     grace: int
     threshold: float
     baselines: list[BaselineBody]
+
+
+class ReportList(StrictModel):
+    """Newest first."""
+
+    reports: list[Report]
+
+
+class TargetBody(StrictModel):
+    """`mode`: whether this service asks it, or it tells by itself. `at` is when it last did."""
+
+    name: str
+    mode: Literal["scrape", "push"]
+    url: str | None
+    health: Literal["up", "down", "waiting"]
+    at: str | None
+    took_ms: float | None
+    samples: int
+    series: int
+    failures: int
+    error: str | None
+
+
+class TargetList(StrictModel):
+    interval_s: float
+    targets: list[TargetBody]
+
+
+class SeriesBody(StrictModel):
+    """One scraped series: what is usual, from where on it is not, and what is wrong now."""
+
+    name: str
+    target: str
+    subject: str
+    measure: str
+    unit: str
+    points: int
+    learning: bool
+    usual: float | None
+    limit: float | None
+    last: float | None
+    at: str | None
+    wrong: Literal["unusual", "errors", "full", "growing"] | None
+
+
+class SeriesList(StrictModel):
+    series: list[SeriesBody]
+
+
+class SeriesPoint(StrictModel):
+    at: str
+    value: float
+
+
+class SeriesPoints(StrictModel):
+    """Oldest first, 240 at most."""
+
+    series: SeriesBody
+    points: list[SeriesPoint]
+
+
+class PushReply(StrictModel):
+    job: str
+    samples: int

@@ -11,7 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ai_monitoring.baseline import Baseline, Call, Judgement, Normal, absorb, judge
+from ai_monitoring.baseline import (
+    SHIFT_AFTER,
+    Baseline,
+    Call,
+    Judgement,
+    Normal,
+    Shift,
+    absorb,
+    judge,
+    settle,
+)
+
+# Usual steps in a row after which what was wrong with a service is over.
+RECOVERED_AFTER = 3
 
 
 class StepStatus(StrEnum):
@@ -48,6 +61,12 @@ class AlertKind(StrEnum):
 
     SLOW = "slow"
     FAILED = "failed"
+    LEVEL_SHIFT = "level_shift"
+    TARGET_DOWN = "target_down"
+    ERRORS = "errors"
+    UNUSUAL = "unusual"
+    MEMORY_GROWTH = "memory_growth"
+    HOST = "host"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +100,13 @@ class AlertDraft:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """All that follows from one run. `baselines` holds only the services that learnt something."""
+    """All that follows from one run. `baselines` holds only the services that learnt something,
+    `recovered` those whose earlier alerts are over: usual again, or slower for good."""
 
     steps: tuple[JudgedStep, ...]
     alerts: tuple[AlertDraft, ...]
     baselines: Mapping[str, Baseline]
+    recovered: frozenset[str] = frozenset()
 
 
 def examine(steps: Sequence[Step], baselines: Mapping[str, Baseline], report: str) -> Examination:
@@ -93,18 +114,37 @@ def examine(steps: Sequence[Step], baselines: Mapping[str, Baseline], report: st
     learnt: dict[str, Baseline] = {}
     judged: list[JudgedStep] = []
     alerts: list[AlertDraft] = []
+    shifts: list[AlertDraft] = []
+    recovered: set[str] = set()
     for index, step in enumerate(steps):
         if step.status in LEARN and step.latency_ms is not None:
             before = learnt.get(step.service) or baselines.get(step.service) or Baseline()
             judgement = judge(before, step.latency_ms)
-            learnt[step.service] = absorb(before, judgement, step.latency_ms, report)
+            after = absorb(before, judgement, step.latency_ms, report)
+            learnt[step.service], shift = settle(after)
             outcome = _compared(step, judgement)
+            if shift is not None:
+                recovered.add(step.service)
+                shifts.append(shift_alert(index, step.service, shift))
+            elif after.well >= RECOVERED_AFTER:
+                recovered.add(step.service)
         else:
             outcome = JudgedStep(step, Outcome.FAILED if step.status in ALARM else Outcome.IGNORED)
         judged.append(outcome)
         if (alert := alert_for(index, outcome)) is not None:
             alerts.append(alert)
-    return Examination(tuple(judged), tuple(alerts), learnt)
+            if outcome.outcome is Outcome.FAILED:
+                recovered.discard(step.service)
+    return Examination(tuple(judged), (*alerts, *shifts), learnt, frozenset(recovered))
+
+
+def shift_alert(index: int, service: str, shift: Shift) -> AlertDraft:
+    """Said once of a service that has become slower for good."""
+    message = (
+        f"{service} has become slower: about {shift.after:,.0f} ms where it was "
+        f"{shift.before:,.0f} ms, {SHIFT_AFTER} times in a row; this is taken as usual from now on"
+    )
+    return AlertDraft(AlertKind.LEVEL_SHIFT, service, index, message)
 
 
 def _compared(step: Step, judgement: Judgement) -> JudgedStep:

@@ -12,14 +12,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from ai_monitoring.baseline import Baseline, Point, drop
+from ai_monitoring.measures import MEASURES
 from ai_monitoring.models import Alert, AlertStatus, AuditEntry, Report, ReportStatus
 from ai_monitoring.monitor import Outcome
+from ai_monitoring.watch import Watch, Wrong
 from heal7_contract import DocumentStore, clock
 from heal7_contract.documents import Document
 
 BASELINES = "baseline"
 REPORTS = "report"
 ALERTS = "alert"
+WATCHES = "watch"
 MAX_BASELINES = 500
 
 # Judging reads a baseline, and learning writes it back: two runs at once would lose points.
@@ -29,21 +32,20 @@ learning = threading.Lock()
 def load_baselines(store: DocumentStore, services: Iterable[str]) -> dict[str, Baseline]:
     """The baselines of these services, without those that are not known yet."""
     found = {service: store.get(BASELINES, service) for service in set(services)}
-    return {service: _baseline(document) for service, document in found.items() if document}
+    return {service: loaded(document) for service, document in found.items() if document}
 
 
 def all_baselines(store: DocumentStore) -> dict[str, Baseline]:
     """Every baseline, by service name."""
     documents = store.find(BASELINES, limit=MAX_BASELINES)
-    return {d["service"]: _baseline(d) for d in sorted(documents, key=lambda d: str(d["service"]))}
+    return {d["service"]: loaded(d) for d in sorted(documents, key=lambda d: str(d["service"]))}
 
 
 def save_baselines(store: DocumentStore, baselines: Mapping[str, Baseline]) -> None:
     """Writes them back; a baseline left without points is forgotten."""
     for service, baseline in baselines.items():
-        if baseline.points:
-            points = [[point.value, point.report] for point in baseline.points]
-            store.put(BASELINES, service, {"service": service, "points": points})
+        if baseline.points or baseline.pending:
+            store.put(BASELINES, service, {"service": service, **dumped(baseline)})
         else:
             store.delete(BASELINES, service)
 
@@ -106,10 +108,66 @@ def with_entry(document: Document, status: AlertStatus, entry: AuditEntry) -> Do
     return document | {"status": status.value, "audit": audit}
 
 
+def load_watches(store: DocumentStore) -> dict[str, Watch]:
+    """Every series of the targets, by name."""
+    found = {}
+    for document in store.find(WATCHES, limit=MAX_BASELINES):
+        wrong = document["wrong"]
+        watch = Watch(
+            target=document["target"],
+            subject=document["subject"],
+            measure=document["measure"],
+            baseline=loaded(document["baseline"]),
+            recent=tuple((at, value) for at, value in document["recent"]),
+            bad=document["bad"],
+            good=document["good"],
+            wrong=Wrong(wrong) if wrong else None,
+        )
+        if watch.measure in MEASURES:
+            found[watch.name] = watch
+    return found
+
+
+def save_watches(store: DocumentStore, watches: Iterable[Watch]) -> None:
+    """As they are now."""
+    for watch in watches:
+        recent = [[round(at, 1), round(value, 4)] for at, value in watch.recent]
+        document = {
+            "target": watch.target,
+            "subject": watch.subject,
+            "measure": watch.measure,
+            "baseline": dumped(watch.baseline),
+            "recent": recent,
+            "bad": watch.bad,
+            "good": watch.good,
+            "wrong": watch.wrong,
+        }
+        store.put(WATCHES, watch.name, document)
+
+
 def now() -> str:
     """The time, as documents hold it."""
-    return datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="milliseconds")
+    return iso(clock.now())
 
 
-def _baseline(document: Document) -> Baseline:
-    return Baseline(tuple(Point(value, report) for value, report in document["points"]))
+def iso(at: float) -> str:
+    """A time in seconds since 1970, as documents hold it."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+
+
+def dumped(baseline: Baseline) -> Document:
+    """A baseline as JSON."""
+    return {
+        "points": [[point.value, point.report] for point in baseline.points],
+        "pending": [[point.value, point.report] for point in baseline.pending],
+        "well": baseline.well,
+    }
+
+
+def loaded(document: Document) -> Baseline:
+    """What `dumped` made."""
+    points, pending = (
+        tuple(Point(value, report) for value, report in document.get(name, ()))
+        for name in ("points", "pending")
+    )
+    return Baseline(points, pending, document.get("well", 0))

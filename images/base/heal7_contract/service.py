@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 RequestT = TypeVar("RequestT", bound=BaseModel)
 ResultT = TypeVar("ResultT", bound=BaseModel)
 UndoT = TypeVar("UndoT", bound=Callable[[StoredAction, str], Any])
+HaltT = TypeVar("HaltT", bound=Callable[[str], None])
 EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
 T = TypeVar("T")
 Check = Callable[[], Any]
@@ -41,6 +42,7 @@ class Action(Generic[RequestT, ResultT]):
     errors: Mapping[int, str]
     handler: Callable[[RequestT, Context], Any]
     undo: Callable[[StoredAction, str], Any] | None = None
+    halt: Callable[[str], None] | None = None
 
     def __call__(self, body: RequestT, ctx: Context) -> Any:
         return self.handler(body, ctx)
@@ -53,6 +55,15 @@ class Action(Generic[RequestT, ResultT]):
         """
         self.undo = undo
         return undo
+
+    def interrupt(self, halt: HaltT) -> HaltT:
+        """Declares how an attempt that is under way is told to stop: `def (action_id) -> None`.
+
+        Called on the event loop when an undo arrives, before the undo waits for the attempt's end;
+        it must return at once, and do nothing for an id that is not running.
+        """
+        self.halt = halt
+        return halt
 
 
 @dataclass(frozen=True, slots=True)

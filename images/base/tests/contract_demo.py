@@ -29,11 +29,13 @@ class Gate:
 class Demo:
     """A service with what it did, so that tests can count effects."""
 
-    def __init__(self, **options: object) -> None:
+    def __init__(self, *, stoppable: bool = False, **options: object) -> None:
+        self.stoppable = stoppable
         self.calls: list[int] = []
         self.undone: list[tuple[StoredAction, str]] = []
         self.gate = Gate()
         self.undo_fails = False
+        self.halted: set[str] = set()
         self.service = Service("demo-service", "1.2.3", 18099, **options)  # type: ignore[arg-type]
         _declare_actions(self)
         _declare_undos(self)
@@ -46,7 +48,7 @@ def _declare_actions(demo: Demo) -> None:
         demo.calls.append(body.number)
         if body.mode == "hold":
             demo.gate.entered.set()
-            while not demo.gate.release.is_set():  # noqa: ASYNC110 - set by a thread
+            while not _let_go(demo, ctx.action_id):  # noqa: ASYNC110 - set by a thread
                 await asyncio.sleep(0.005)
         return _answer(demo.calls, body, ctx)
 
@@ -60,6 +62,10 @@ def _declare_actions(demo: Demo) -> None:
         return _answer(demo.calls, body, ctx)
 
 
+def _let_go(demo: Demo, action_id: str) -> bool:
+    return demo.gate.release.is_set() or action_id in demo.halted
+
+
 def _declare_undos(demo: Demo) -> None:
     service = demo.service
 
@@ -68,6 +74,9 @@ def _declare_undos(demo: Demo) -> None:
         if demo.undo_fails:
             raise RuntimeError("the undo cannot reach its target")
         demo.undone.append((record, reason))
+
+    if demo.stoppable:
+        service.actions["double"].interrupt(demo.halted.add)
 
     @service.actions["double-in-thread"].compensate
     async def undo_threaded(record: StoredAction, reason: str) -> None:

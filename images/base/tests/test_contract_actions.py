@@ -180,6 +180,17 @@ async def test_undo_waits_for_the_action_under_way(tmp_path, action) -> None:
     assert demo.undone[0][0].result == {"doubled": 6, "call": 1}
 
 
+async def test_an_undo_stops_an_action_that_can_be_stopped(tmp_path) -> None:
+    """It need not wait for an end that would never come."""
+    demo = Demo(stoppable=True, wait_s=10)
+    async with client(demo.service, tmp_path) as http, held(http, demo, "k") as running:
+        reply = await undo(http, idempotency_key="k")
+        assert reply.json()["status"] == "compensated"
+        assert (await running).json()["code"] == "action_compensated"
+        assert [record.id for record, _ in demo.undone] == [reply.json()["id"]]
+    assert demo.halted == {demo.undone[0][0].id}
+
+
 async def test_an_undo_that_cannot_wait_is_done_by_the_action(http, demo) -> None:
     async with held(http, demo, "k") as running:
         assert (await undo(http, idempotency_key="k")).json()["status"] == "compensated"

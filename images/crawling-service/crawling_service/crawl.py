@@ -8,104 +8,89 @@ depend on which answer came first.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Coroutine, Iterable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Iterable
+from fnmatch import fnmatchcase
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
-from crawling_service.fetch import Fetcher, FetchError, Reply
-from crawling_service.guard import BlockedError, Target, check_url, follow
+from crawling_service.guard import BlockedError, Target, check_url
 from crawling_service.limits import Limits
-from crawling_service.page import Page, read_page
+from crawling_service.outcome import Outcome, Progress, Skipped, Visited
 from crawling_service.plan import Plan
-from crawling_service.robots import Rules, fetch_rules
+from crawling_service.visit import Tools, Visitor, canonical_of
 
-HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_SLOW_DOWN = frozenset({429, 503})
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Visited:
-    """A page read. `url` is as linked, `final_url` after redirects; `elapsed_ms` is the fetch."""
-
-    url: str
-    final_url: str
-    depth: int
-    status: int
-    page: Page
-    body_bytes: int
-    sha256: str
-    elapsed_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A URL met and not read; `reason` is a code, `detail` a sentence."""
-
-    url: str
-    reason: str
-    detail: str
-
-
-@dataclass(slots=True)
-class Outcome:
-    """`truncated` when a bound (pages, depth, time, entries) left something unread or unsaid."""
-
-    pages: list[Visited] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-    truncated: bool = False
-
-
-class Pace:
-    """One request at a time per host, with a pause after each."""
-
-    def __init__(self) -> None:
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._free_at: dict[str, float] = {}
-
-    @asynccontextmanager
-    async def turn(self, key: str, delay_s: float) -> AsyncIterator[None]:
-        """Waits for this host's turn; the pause begins when the caller is done."""
-        loop = asyncio.get_running_loop()
-        async with self._locks.setdefault(key, asyncio.Lock()):
-            await asyncio.sleep(max(0.0, self._free_at.get(key, 0.0) - loop.time()))
-            try:
-                yield
-            finally:
-                self._free_at[key] = loop.time() + delay_s
+# A path that repeats itself, /a/b/a/b/a/b/a/b, is a link resolved against the wrong folder.
+_REPEATS = 4
+_SEGMENTS = 24
 
 
 class Crawl:
-    """One crawl; use an instance once."""
+    """One crawl; use an instance once. `stop` and `snapshot` may be called while `run` runs."""
 
-    def __init__(self, plan: Plan, limits: Limits, fetcher: Fetcher):
+    def __init__(self, plan: Plan, limits: Limits, tools: Tools):
         self._plan = plan
         self._limits = limits
-        self._fetcher = fetcher
-        self._pace = Pace()
-        self._rules: dict[str, Rules | BlockedError] = {}
-        self._rules_locks: dict[str, asyncio.Lock] = {}
-        self._slots = asyncio.Semaphore(limits.concurrency)
-        self._asked_to_stop: dict[str, str] = {}
+        self._visitor = Visitor(limits, tools, self._in_scope)
         self._seen: set[str] = set()
         self._hosts: set[str] = set()
         self._fetched = 0
+        self._bodies: dict[str, str] = {}
         self._outcome = Outcome()
+        self._arrived: list[Visited | Skipped] = []
+        self._waiting = 0
+        self._depth = 0
+        self._started: float | None = None
+        self._deadline = 0.0
+        self._timeouts: set[asyncio.Timeout] = set()
 
     async def run(self) -> Outcome:
         """Never raises for what the web does; every URL met is a page or a skipped entry."""
-        deadline = asyncio.get_running_loop().time() + self._plan.time_limit_s
+        self._started = asyncio.get_running_loop().time()
+        self._deadline = self._started + self._plan.time_limit_s
+        if self._outcome.cancelled:
+            self._deadline = self._started
         level: Iterable[str] = self._plan.start_urls
         for depth in range(self._plan.max_depth + 2):
+            self._depth = depth
             targets = self._admit(level, depth)
-            results = await self._visit_all(targets, depth, deadline)
-            level = self._collect(results)
-            if not level:
+            results = await self._visit_all(targets, depth)
+            links = self._collect(results)
+            if depth == 0 and self._plan.sitemap:
+                links += await self._offered(targets)
+            level = links
+            if not level or self._outcome.cancelled:
                 break
         return self._outcome
+
+    def stop(self) -> None:
+        """Ends the crawl now, with what it has."""
+        self._outcome.cancelled = True
+        self._outcome.truncated = True
+        if self._started is not None:
+            self._deadline = asyncio.get_running_loop().time()
+        for timeout in self._timeouts:
+            timeout.reschedule(self._deadline)
+
+    def snapshot(self) -> tuple[Outcome, Progress]:
+        """What is found so far; pages of the level under way are in order of arrival."""
+        found, arrived = self._outcome, self._arrived
+        so_far = Outcome(
+            found.pages + [one for one in arrived if isinstance(one, Visited)],
+            found.skipped + [one for one in arrived if isinstance(one, Skipped)],
+            found.truncated,
+            found.cancelled,
+        )
+        return so_far, self.progress()
+
+    def progress(self) -> Progress:
+        """How far it is."""
+        now = asyncio.get_running_loop().time()
+        elapsed_s = 0.0 if self._started is None else now - self._started
+        return Progress(self._depth, self._fetched, self._waiting, elapsed_s)
+
+    def _in_scope(self, target: Target) -> bool:
+        return not self._plan.same_host or _site(target) in self._hosts
 
     def _admit(self, urls: Iterable[str], depth: int) -> list[Target]:
         """The URLs of this level that are new, safe and in scope. Pure but for the bookkeeping."""
@@ -116,34 +101,50 @@ class Crawl:
             self._seen.add(url)
             try:
                 target = check_url(url, self._limits.allow)
-            except BlockedError as refusal:
-                self._skip(url, refusal.reason, refusal.detail)
+            except BlockedError as blocked:
+                self._skip(Skipped(url, blocked.reason, blocked.detail))
                 continue
             if target.url != url and target.url in self._seen:
                 continue
             self._seen.add(target.url)
             if depth == 0:
                 self._hosts.add(_site(target))
-            elif self._plan.same_host and _site(target) not in self._hosts:
-                self._skip(target.url, "other_host", f"{target.host} is not the start's host")
-                continue
-            if depth > self._plan.max_depth:
-                self._skip(target.url, "max_depth", f"deeper than {self._plan.max_depth} links")
-                self._outcome.truncated = True
-                continue
-            targets.append(target)
+            refusal = self._out_of_bounds(target, depth)
+            if refusal is None:
+                targets.append(target)
+            else:
+                self._skip(refusal)
         return targets
 
-    async def _visit_all(
-        self, targets: list[Target], depth: int, deadline: float
-    ) -> list[Visited | Skipped]:
+    def _out_of_bounds(self, target: Target, depth: int) -> Skipped | None:
+        plan, path = self._plan, urlsplit(target.url).path
+        if not self._in_scope(target):
+            return Skipped(target.url, "other_host", f"{target.host} is not the start's host")
+        if depth > 0 and plan.include and not any(fnmatchcase(path, p) for p in plan.include):
+            return Skipped(target.url, "not_included", "no pattern of include_paths fits it")
+        if depth > 0 and any(fnmatchcase(path, pattern) for pattern in plan.exclude):
+            return Skipped(target.url, "excluded", "a pattern of exclude_paths fits it")
+        if _is_trap(path):
+            return Skipped(target.url, "trap", "its path repeats itself or never ends")
+        if depth > plan.max_depth:
+            self._outcome.truncated = True
+            return Skipped(target.url, "max_depth", f"deeper than {plan.max_depth} links")
+        return None
+
+    async def _visit_all(self, targets: list[Target], depth: int) -> list[Visited | Skipped]:
         """One result a target, in order. Only URLs that robots.txt allows use up the budget."""
+        self._arrived, self._waiting = [], len(targets)
 
         async def judged(target: Target) -> Skipped | None:
-            return await self._in_time(self._robots_verdict(target), target, deadline)
+            verdict = await self._in_time(self._visitor.robots_verdict(target), target)
+            if verdict is not None:
+                self._note(verdict)
+            return verdict
 
         async def visited(target: Target) -> Visited | Skipped:
-            return await self._in_time(self._visit(target, depth), target, deadline)
+            result = await self._in_time(self._visitor.visit(target, depth), target)
+            self._note(result)
+            return result
 
         verdicts = await asyncio.gather(*(judged(target) for target in targets))
         results: list[Visited | Skipped] = [verdict for verdict in verdicts if verdict is not None]
@@ -157,130 +158,85 @@ class Crawl:
         ]
         return results
 
+    def _note(self, result: Visited | Skipped) -> None:
+        self._arrived.append(result)
+        self._waiting -= 1
+
     def _collect(self, results: list[Visited | Skipped]) -> list[str]:
         """Files the results of one level; returns the links of the next."""
         links: dict[str, None] = {}
+        self._arrived, self._waiting = [], 0
         for result in results:
-            if isinstance(result, Skipped):
-                self._skip(result.url, result.reason, result.detail)
-                self._outcome.truncated |= result.reason in {"max_pages", "time_limit"}
+            refusal = result if isinstance(result, Skipped) else self._repeated(result)
+            if refusal is not None:
+                self._skip(refusal)
+                self._outcome.truncated |= refusal.reason in {"max_pages", "time_limit"}
                 continue
-            if result.final_url != result.url:
-                if result.final_url in self._seen:
-                    self._skip(result.url, "duplicate", f"leads to {result.final_url}")
-                    continue
-                self._seen.add(result.final_url)
+            assert isinstance(result, Visited)
             self._outcome.pages.append(result)
-            links.update(dict.fromkeys(result.page.links))
+            if not result.page.nofollow:
+                links.update(dict.fromkeys(result.page.links))
         return list(links)
 
-    def _skip(self, url: str, reason: str, detail: str) -> None:
+    def _repeated(self, result: Visited) -> Skipped | None:
+        """Whether this page is one that is here already, by its address or by its content."""
+        if result.final_url != result.url:
+            if result.final_url in self._seen:
+                return Skipped(result.url, "duplicate", f"leads to {result.final_url}")
+            self._seen.add(result.final_url)
+        if not self._plan.deduplicate:
+            return None
+        same = self._bodies.setdefault(result.sha256, result.url)
+        if same != result.url:
+            return Skipped(result.url, "duplicate", f"is the same, byte for byte, as {same}")
+        canonical = canonical_of(result, self._limits)
+        twin = next((p for p in self._outcome.pages if canonical in (p.url, p.final_url)), None)
+        # Many sites name their home page on every page: only what also reads the same is the same.
+        if canonical and twin and twin.page.text == result.page.text:
+            return Skipped(result.url, "duplicate", f"says that it is {canonical}, and reads so")
+        return None
+
+    def _skip(self, skipped: Skipped) -> None:
         if len(self._outcome.skipped) < self._limits.skipped_entries:
-            self._outcome.skipped.append(Skipped(url, reason, detail))
+            self._outcome.skipped.append(skipped)
         else:
             self._outcome.truncated = True
 
-    async def _in_time(
-        self, work: Coroutine[Any, Any, _T], target: Target, deadline: float
-    ) -> _T | Skipped:
+    async def _offered(self, targets: list[Target]) -> list[str]:
+        """The URLs of the sitemaps of every site that the crawl starts at."""
+        sites = {target.origin: target for target in targets}
+        found: list[str] = []
+        for target in sites.values():
+            offered = await self._in_time(self._visitor.sitemap_urls(target), target)
+            if isinstance(offered, list):
+                found += offered
+            else:
+                self._outcome.truncated = True
+        return found
+
+    async def _in_time(self, work: Coroutine[Any, Any, _T], target: Target) -> _T | Skipped:
+        timeout = asyncio.timeout_at(self._deadline)
         try:
-            async with asyncio.timeout_at(deadline):
-                return await work
+            async with timeout:
+                self._timeouts.add(timeout)
+                try:
+                    return await work
+                finally:
+                    self._timeouts.discard(timeout)
         except TimeoutError:
+            if self._outcome.cancelled:
+                return Skipped(target.url, "cancelled", "the crawl was cancelled")
             limit = self._plan.time_limit_s
             return Skipped(target.url, "time_limit", f"the crawl's {limit:g} s were used up")
-
-    async def _robots_verdict(self, target: Target) -> Skipped | None:
-        rules = await self._rules_of(target)
-        if isinstance(rules, BlockedError):
-            return Skipped(target.url, rules.reason, rules.detail)
-        if rules.closed is not None:
-            return Skipped(target.url, "robots_unavailable", rules.closed)
-        if not rules.may_fetch(target, self._limits.robots_agent):
-            return Skipped(target.url, "robots", f"{target.origin}/robots.txt keeps it out")
-        return None
-
-    async def _rules_of(self, target: Target) -> Rules | BlockedError:
-        """Asked once an origin; a refusal is remembered like an answer."""
-        async with self._rules_locks.setdefault(target.origin, asyncio.Lock()):
-            if target.origin not in self._rules:
-                try:
-                    async with self._slots:
-                        rules = await fetch_rules(target, self._fetcher, self._limits)
-                    self._rules[target.origin] = rules
-                except BlockedError as refusal:
-                    self._rules[target.origin] = refusal
-            return self._rules[target.origin]
-
-    async def _visit(self, target: Target, depth: int) -> Visited | Skipped:
-        """Follows redirects by hand: each hop passes the guard, the scope and robots.txt anew."""
-        current = target
-        try:
-            for _ in range(self._limits.max_redirects + 1):
-                reply, elapsed_ms = await self._request(current)
-                if reply.status not in _REDIRECTS or reply.location is None:
-                    return await self._judge(target, current, depth, reply, elapsed_ms)
-                current = follow(current, reply.location, self._limits.allow)
-                refusal = await self._hop_verdict(target, current)
-                if refusal is not None:
-                    return refusal
-        except (FetchError, BlockedError) as error:
-            return Skipped(target.url, error.reason, error.detail)
-        hops = self._limits.max_redirects
-        return Skipped(target.url, "too_many_redirects", f"more than {hops} redirects")
-
-    async def _hop_verdict(self, target: Target, current: Target) -> Skipped | None:
-        if self._plan.same_host and _site(current) not in self._hosts:
-            return Skipped(target.url, "other_host", f"redirects to {current.url}")
-        verdict = await self._robots_verdict(current)
-        if verdict is None:
-            return None
-        return Skipped(target.url, verdict.reason, f"redirects to {current.url}: {verdict.detail}")
-
-    async def _request(self, target: Target) -> tuple[Reply, int]:
-        """One polite GET and its time in ms. Raises FetchError or BlockedError."""
-        rules = await self._rules_of(target)
-        asked = rules.delay_s if isinstance(rules, Rules) else None
-        # A host on the allow list is the operator's own; it is slowed only if it asks to be.
-        usual = 0.0 if target.allowed_private else self._limits.host_delay_s
-        async with self._pace.turn(target.host, max(usual, asked or 0.0)), self._slots:
-            if target.key in self._asked_to_stop:
-                raise FetchError("host_busy", self._asked_to_stop[target.key])
-            started = asyncio.get_running_loop().time()
-            reply = await self._fetcher.get(
-                target, body_bytes=self._limits.body_bytes, types=HTML_TYPES
-            )
-            elapsed_ms = round((asyncio.get_running_loop().time() - started) * 1000)
-        if reply.status in _SLOW_DOWN:
-            self._asked_to_stop[target.key] = f"{target.key} answered {reply.status} before"
-        return reply, elapsed_ms
-
-    async def _judge(
-        self, target: Target, current: Target, depth: int, reply: Reply, elapsed_ms: int
-    ) -> Visited | Skipped:
-        if not 200 <= reply.status < 300:
-            return Skipped(target.url, f"http_{reply.status}", f"answered {reply.status}")
-        # Parsing 2 MB takes a good part of a second; other requests go on meanwhile.
-        page = await asyncio.to_thread(
-            read_page,
-            reply.body,
-            reply.content_type,
-            current.url,
-            max_links=self._limits.links_per_page,
-            max_rows=self._limits.table_rows,
-        )
-        return Visited(
-            url=target.url,
-            final_url=current.url,
-            depth=depth,
-            status=reply.status,
-            page=page,
-            body_bytes=len(reply.body),
-            sha256=hashlib.sha256(reply.body).hexdigest(),
-            elapsed_ms=elapsed_ms,
-        )
 
 
 def _site(target: Target) -> str:
     """What `same_host` compares: http and https, with and without www, are one site."""
     return target.host.removeprefix("www.")
+
+
+def _is_trap(path: str) -> bool:
+    segments = [segment for segment in path.split("/") if segment]
+    if len(segments) > _SEGMENTS:
+        return True
+    return any(segments.count(segment) >= _REPEATS for segment in set(segments))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import socket
 import typing
 from collections.abc import AsyncIterator, Iterator
@@ -50,6 +51,11 @@ class Site:
         else:
             status, kind, body = 405, b"text/plain", b"Only GET and HEAD.\n"
         headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+        if status == 200:
+            etag = b'"%s"' % hashlib.sha256(body).hexdigest()[:32].encode()
+            headers.append((b"etag", etag))
+            if dict(scope["headers"]).get(b"if-none-match") == etag:
+                status, body, headers = 304, b"", [(b"etag", etag)]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send(
             {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body}

@@ -14,7 +14,7 @@ import socket
 import ssl
 import typing
 import zlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import certifi
@@ -46,6 +46,10 @@ class Reply:
     content_type: str
     location: str | None
     body: bytes
+    etag: str | None = None
+    last_modified: str | None = None
+    cache_control: str = ""
+    retry_after_s: float = 0.0
 
 
 async def resolve(host: str, port: int) -> Sequence[IPAddress]:
@@ -125,9 +129,16 @@ class Fetcher:
         await self._pool.__aexit__(*exc)
 
     async def get(
-        self, target: Target, *, body_bytes: int, types: frozenset[str] | None = None
+        self,
+        target: Target,
+        *,
+        body_bytes: int,
+        types: frozenset[str] | None = None,
+        conditions: Mapping[str, str] | None = None,
     ) -> Reply:
         """One GET, no redirect followed; a body of a type not in `types` is not downloaded.
+
+        `conditions` are further headers, such as `If-None-Match`.
 
         Raises FetchError (`timeout`, `connect_error`, `broken_reply`, `too_large`,
         `unsupported_encoding`, `unsupported_type`) or BlockedError.
@@ -135,7 +146,7 @@ class Fetcher:
         limits = self._limits
         try:
             async with asyncio.timeout(limits.request_s):
-                return await self._exchange(target, body_bytes, types)
+                return await self._exchange(target, body_bytes, types, conditions or {})
         except TimeoutError:
             raise FetchError(
                 "timeout", f"no complete answer within {limits.request_s:g} s"
@@ -147,7 +158,11 @@ class Fetcher:
             raise FetchError(kind, f"{target.key}: {error or type(error).__name__}") from None
 
     async def _exchange(
-        self, target: Target, body_bytes: int, types: frozenset[str] | None
+        self,
+        target: Target,
+        body_bytes: int,
+        types: frozenset[str] | None,
+        conditions: Mapping[str, str],
     ) -> Reply:
         request_headers: dict[bytes | str, bytes | str] = {
             "Host": target.netloc,
@@ -156,6 +171,7 @@ class Fetcher:
             "Accept-Language": "ko, en;q=0.8",
             "Accept-Encoding": "gzip",
         }
+        request_headers.update(conditions.items())
         url = httpcore.URL(
             scheme=target.scheme, host=target.host, port=target.port, target=target.path
         )
@@ -172,7 +188,22 @@ class Fetcher:
                 if types is not None and kind and kind.split(";")[0].strip().lower() not in types:
                     raise FetchError("unsupported_type", f"the page is {kind!r}, not HTML")
                 body = await _read(response, headers.get("content-encoding", ""), body_bytes)
-            return Reply(response.status, kind, headers.get("location"), body)
+            return Reply(
+                response.status,
+                kind,
+                headers.get("location"),
+                body,
+                headers.get("etag"),
+                headers.get("last-modified"),
+                headers.get("cache-control", ""),
+                _seconds(headers.get("retry-after", "")),
+            )
+
+
+def _seconds(retry_after: str) -> float:
+    """Only a number of seconds is understood; a date is taken as no wish."""
+    text = retry_after.strip()
+    return float(text) if text.isdecimal() and len(text) < 7 else 0.0
 
 
 async def _read(response: httpcore.Response, coding: str, cap: int) -> bytes:

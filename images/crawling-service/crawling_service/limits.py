@@ -25,6 +25,8 @@ class Limits:
     request_s: float = 15.0
     host_delay_s: float = 1.0
     max_robots_delay_s: float = 30.0
+    max_rest_s: float = 300.0
+    read_s: float = 5.0
     concurrency: int = 4
     max_redirects: int = 5
     links_per_page: int = 500

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was asked for. `time_limit_s` is wall time for the whole crawl."""
+    """What was asked for. `time_limit_s` is wall time for the whole crawl; `include` and `exclude`
+    are patterns of paths."""
 
     start_urls: tuple[str, ...]
     max_pages: int
     max_depth: int
     same_host: bool
     time_limit_s: float
+    sitemap: bool = False
+    deduplicate: bool = True
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()

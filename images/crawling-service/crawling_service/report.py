@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from crawling_service.crawl import Outcome, Visited
 from crawling_service.models import (
     CrawlResult,
+    CrawlStatus,
     Extract,
     PageOut,
+    ProgressOut,
     RecordOut,
     SkippedOut,
     TableOut,
 )
+from crawling_service.outcome import Outcome, Progress, Visited
 
 TOTAL_TEXT_CHARS = 1_000_000
 TOTAL_RECORDS = 10_000
 
 
 def result_of(
-    crawl_id: str, outcome: Outcome, extract: list[Extract], *, text_chars: int
+    crawl_id: str,
+    outcome: Outcome,
+    progress: Progress,
+    extract: list[Extract],
+    *,
+    running: bool,
+    text_chars: int,
 ) -> CrawlResult:
     """Pure: the wire form of an outcome, its text and records held within the totals."""
     room = TOTAL_TEXT_CHARS
@@ -31,11 +39,33 @@ def result_of(
             records += _records(visited)
     return CrawlResult(
         crawl_id=crawl_id,
+        status=_status(outcome, running),
+        progress=progress_of(outcome, progress),
         pages=pages,
         records=records[:TOTAL_RECORDS],
         skipped=[SkippedOut(url=s.url, reason=s.reason, detail=s.detail) for s in outcome.skipped],
-        truncated=outcome.truncated or len(records) > TOTAL_RECORDS,
+        truncated=outcome.truncated
+        or len(records) > TOTAL_RECORDS
+        or any(visited.page.cut for visited in outcome.pages),
     )
+
+
+def progress_of(outcome: Outcome, progress: Progress) -> ProgressOut:
+    """How far a crawl is, with what it has found."""
+    return ProgressOut(
+        depth=progress.depth,
+        fetched=progress.fetched,
+        waiting=progress.waiting,
+        pages=len(outcome.pages),
+        skipped=len(outcome.skipped),
+        elapsed_s=round(progress.elapsed_s, 3),
+    )
+
+
+def _status(outcome: Outcome, running: bool) -> CrawlStatus:
+    if running:
+        return CrawlStatus.RUNNING
+    return CrawlStatus.CANCELLED if outcome.cancelled else CrawlStatus.COMPLETED
 
 
 def _page(visited: Visited, extract: list[Extract], text_chars: int) -> PageOut:
@@ -54,7 +84,12 @@ def _page(visited: Visited, extract: list[Extract], text_chars: int) -> PageOut:
         author=page.author,
         published=page.published,
         charset=page.charset,
+        charset_told=page.charset_told,
+        canonical=page.canonical,
+        not_modified=visited.not_modified,
         text=page.text[:text_chars] if "text" in extract else None,
+        text_by=page.text_by if "text" in extract else None,
+        content_truncated=page.cut,
         text_truncated="text" in extract and len(page.text) > text_chars,
         tables=tables if "tables" in extract else None,
         links=list(page.links) if "links" in extract else None,

@@ -8,7 +8,13 @@ from typing import Any
 
 import httpcore
 
+from crawling_service.cache import Cache, NoCache
+from crawling_service.fetch import Fetcher
 from crawling_service.guard import BlockedError, IPAddress
+from crawling_service.limits import Limits
+from crawling_service.pace import Pace
+from crawling_service.reading import DirectReader
+from crawling_service.visit import Tools
 
 
 class FakeNames:
@@ -52,3 +58,8 @@ class CountingBackend(httpcore.AsyncNetworkBackend):
         if self.reply is None:
             raise httpcore.ConnectError("refused by the test")
         return httpcore.AsyncMockStream([self.reply])
+
+
+def tools_of(limits: Limits, fetcher: Fetcher, cache: Cache | None = None) -> Tools:
+    """What a crawl of a test works with: pages are read in this process."""
+    return Tools(fetcher, DirectReader(limits), cache or NoCache(), Pace())

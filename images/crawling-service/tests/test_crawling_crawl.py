@@ -13,12 +13,13 @@ from typing import Any
 
 import httpx
 import pytest
-from crawling_fakes import CountingBackend, FakeNames
+from crawling_fakes import CountingBackend, FakeNames, tools_of
 
 from crawling_service import app, demo_site
-from crawling_service.crawl import Crawl, Outcome
+from crawling_service.crawl import Crawl
 from crawling_service.fetch import Fetcher, PinnedBackend
 from crawling_service.limits import Limits
+from crawling_service.outcome import Outcome
 from crawling_service.plan import Plan
 from heal7_contract.testing import client
 
@@ -33,6 +34,8 @@ async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[CountingBacken
         sockets = CountingBackend(port_map={8080: port})
         names = FakeNames({"demo-site": ["172.18.0.9"]})
         monkeypatch.setattr(app, "limits", lambda: Limits(allow=ALLOW))
+        app.pace.cache_clear()
+        app.reader.cache_clear()
         monkeypatch.setattr(
             app, "network", lambda: PinnedBackend(ALLOW, resolver=names, inner=sockets)
         )
@@ -225,7 +228,7 @@ async def _run(handler: Handler, **plan: Any) -> tuple[Outcome, list[str]]:
         asked_for = {"max_pages": 10, "max_depth": 2, "same_host": True, "time_limit_s": 10.0}
         wanted = Plan(("http://site.example/",), **{**asked_for, **plan})
         async with Fetcher(limits, backend) as fetcher:
-            return await Crawl(wanted, limits, fetcher).run(), asked
+            return await Crawl(wanted, limits, tools_of(limits, fetcher)).run(), asked
 
 
 def _no_robots(pages: dict[str, bytes]) -> Handler:
@@ -311,7 +314,7 @@ async def test_requests_to_one_host_never_overlap_and_keep_their_distance() -> N
     def handler(path: str) -> bytes:
         if path != "/robots.txt":
             times.append(loop.time())
-            return _html(links)
+            return _html(f"{path}{links}")
         return _reply("200 OK", b"User-agent: *\nCrawl-delay: 0.05\n")
 
     outcome, _ = await _run(handler)

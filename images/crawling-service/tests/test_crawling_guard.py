@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from crawling_fakes import CountingBackend, FakeNames
+from crawling_fakes import CountingBackend, FakeNames, tools_of
 
 from crawling_service.crawl import Crawl
 from crawling_service.fetch import Fetcher, PinnedBackend
@@ -120,7 +120,7 @@ async def test_a_hostile_url_is_refused_and_no_connection_is_attempted(url: str)
     backend = PinnedBackend(frozenset(), resolver=names, inner=sockets)
     limits = Limits(host_delay_s=0)
     async with Fetcher(limits, backend) as fetcher:
-        outcome = await Crawl(_plan(url), limits, fetcher).run()
+        outcome = await Crawl(_plan(url), limits, tools_of(limits, fetcher)).run()
     assert sockets.attempts == []
     assert outcome.pages == []
     assert [skipped.url for skipped in outcome.skipped] == [url] or outcome.skipped[0].url
@@ -135,7 +135,7 @@ async def test_the_connection_goes_to_the_address_that_was_checked_not_to_the_na
     backend = PinnedBackend(frozenset(), resolver=names, inner=sockets)
     limits = Limits(host_delay_s=0)
     async with Fetcher(limits, backend) as fetcher:
-        await Crawl(_plan("http://public.example/"), limits, fetcher).run()
+        await Crawl(_plan("http://public.example/"), limits, tools_of(limits, fetcher)).run()
     assert sockets.attempts == [("93.184.215.14", 80), ("2606:2800:21f:cb07::1", 80)]
     assert names.calls == ["public.example"]
 
@@ -173,7 +173,9 @@ async def test_a_redirect_inside_is_refused(location: str) -> None:
     backend = PinnedBackend(frozenset(), resolver=names, inner=sockets)
     limits = Limits(host_delay_s=0)
     async with Fetcher(limits, backend) as fetcher:
-        outcome = await Crawl(_plan("http://public.example/"), limits, fetcher).run()
+        outcome = await Crawl(
+            _plan("http://public.example/"), limits, tools_of(limits, fetcher)
+        ).run()
     assert {address for address, _ in sockets.attempts} == {"93.184.215.14"}
     assert outcome.pages == []
     assert outcome.skipped[0].reason in {"blocked_address", "bad_scheme", "bad_url"}

@@ -519,3 +519,11 @@ def test_an_env_file_outside_the_project_is_not_read(tmp_path: Path) -> None:
     path.write_text("services: {a: {image: i, env_file: secret.env}}")
     model = normalise([path], [], [], None, tmp_path, {})
     assert model["services"]["a"]["environment"] == {"TOP": "secret"}
+
+
+def test_who_is_sent_the_metrics_must_be_declared(tmp_path: Path) -> None:
+    assert hub(tmp_path, "metrics: {push_to: web}").settings.metrics.push_to == "web"
+    assert hub(tmp_path, "").settings.metrics.push_to is None
+    [fault] = faults(tmp_path, "metrics:\n  push_to: wep\n")
+    assert "config.yaml:2: metrics.push_to: 'wep' is not in the compose files" in fault
+    assert "web" in fault
