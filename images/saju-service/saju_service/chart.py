@@ -7,7 +7,7 @@ local clock, and which clock that is, schools dispute: `time_basis` and `day_bou
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Literal
 
 from saju_service import ganji, solar_time, terms
@@ -105,11 +105,20 @@ def seconds_to_jeol(utc_ms: int) -> tuple[float, terms.Term]:
     return abs(nearest.utc_ms - utc_ms) / 1000, nearest
 
 
+def seconds_to_day_boundary(clock: datetime, boundary: DayBoundary) -> float:
+    """The distance to the nearest moment at which the day pillar changes."""
+    into = (_seconds_of_day(clock) + (3600 if boundary == "jasi" else 0)) % 86_400
+    return min(into, 86_400 - into)
+
+
 def seconds_to_hour_boundary(clock: datetime) -> float:
     """The distance to the nearest odd hour, where the hour's branch changes."""
-    since = timedelta(hours=clock.hour + 1, minutes=clock.minute, seconds=clock.second)
-    into = (since.total_seconds() + clock.microsecond / 1e6) % 7200
+    into = (_seconds_of_day(clock) + 3600) % 7200
     return min(into, 7200 - into)
+
+
+def _seconds_of_day(clock: datetime) -> float:
+    return clock.hour * 3600 + clock.minute * 60 + clock.second + clock.microsecond / 1e6
 
 
 def _year_and_month(jeol: terms.Term) -> tuple[int, int]:
