@@ -12,8 +12,12 @@ import httpx
 import pytest
 from korean_lunar_calendar import KoreanLunarCalendar
 
+from examiner.saju import chart_faults
+from examiner.saju_day import day_faults
 from heal7_contract.testing import client
 from saju_service import chart, ganji, labels, lunar, terms
+from saju_service.calculate import calculate as calculate_chart
+from saju_service.models import CalculateRequest
 from saju_service.service import service
 from saju_service.solar_time import equation_of_time_s
 
@@ -368,3 +372,22 @@ def test_hour_and_day_by_each_school(boundary, hour) -> None:
 async def test_the_openapi_document_names_the_models(http) -> None:
     schemas = (await http.get("/openapi.json")).json()["components"]["schemas"]
     assert {"CalculateRequest", "CalculateResult", "ConvertReply", "Reading"} <= set(schemas)
+
+
+@pytest.mark.parametrize("boundary", ["midnight", "jasi", "split_jasi"])
+@pytest.mark.parametrize("basis", ["clock", "mean_solar"])
+def test_charts_agree_with_code_that_shares_nothing_with_this(basis, boundary) -> None:
+    first, days = date(1908, 4, 2), (date(2050, 12, 31) - date(1908, 4, 2)).days
+    for n in range(180):
+        day = first + timedelta(days=n * 28_657 % days)
+        # Late hours most, where the schools differ; Korea's clocks skipped none of these.
+        hour, minute, second = (4, 12, 22, 23, 23)[n % 5], n * 7 % 60, n * 13 % 60
+        request = CalculateRequest(
+            datetime=f"{day}T{hour:02}:{minute:02}:{second:02}",
+            longitude=n * 77.77 % 360 - 180,
+            time_basis=basis,
+            day_boundary=boundary,
+            gender="male" if n % 3 else "female",
+        )
+        result = calculate_chart(request, "any").model_dump(mode="json")
+        assert list(chart_faults(result)) + list(day_faults(result)) == []
