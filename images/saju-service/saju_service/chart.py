@@ -20,7 +20,7 @@ Gender = Literal["male", "female"]
 _IPCHUN = 2  # numbers of terms within the calendar year
 _DAEUN_PILLARS = 8
 # 3 days stand for a year, so 6 hours for a month and 12 minutes for a day.
-_SECONDS_PER_YEAR, _SECONDS_PER_MONTH, _SECONDS_PER_DAY = 259_200, 21_600, 720
+_MS_PER_YEAR, _MS_PER_MONTH, _MS_PER_DAY = 259_200_000, 21_600_000, 720_000
 _ROUNDING_DOUBT = 0.02
 
 
@@ -83,18 +83,18 @@ def daeun_of(utc_ms: int, pillars: Pillars, gender: Gender) -> Daeun:
     previous, following = terms.jeol_around(utc_ms)
     forward = ganji.is_yang(pillars.year % 10) == (gender == "male")
     reference = following if forward else previous
-    seconds = abs(reference.utc_ms - utc_ms) / 1000
-    years, rest = divmod(seconds, _SECONDS_PER_YEAR)
-    months, rest = divmod(rest, _SECONDS_PER_MONTH)
+    distance_ms = abs(reference.utc_ms - utc_ms)
+    years, rest = divmod(distance_ms, _MS_PER_YEAR)
+    months, rest = divmod(rest, _MS_PER_MONTH)
     step = 1 if forward else -1
     return Daeun(
         direction="forward" if forward else "backward",
         reference_term=reference.name,
-        days_to_term=round(seconds / 86_400, 4),
-        years=int(years),
-        months=int(months),
-        days=int(rest // _SECONDS_PER_DAY),
-        start_age_rounded=_rounded_age(seconds / _SECONDS_PER_YEAR),
+        days_to_term=round(distance_ms / 86_400_000, 4),
+        years=years,
+        months=months,
+        days=rest // _MS_PER_DAY,
+        start_age_rounded=_rounded_age(distance_ms / _MS_PER_YEAR),
         pillars=tuple((pillars.month + step * n) % 60 for n in range(1, _DAEUN_PILLARS + 1)),
     )
 

@@ -75,7 +75,7 @@ def delete_reading(reading_id: str) -> None:
 
 @service.get("/solar-terms/{year}", errors=_REFUSED, response_model=SolarTerms, tags=["calendar"])
 async def solar_terms(year: int) -> SolarTerms:
-    """The 24 solar terms of a calendar year."""
+    """The 24 solar terms of a calendar year, 1900 to 2051."""
     if not terms.FIRST_YEAR <= year <= terms.LAST_YEAR:
         raise faults.out_of_range(str(year), str(terms.FIRST_YEAR), str(terms.LAST_YEAR))
     return SolarTerms(year=year, terms=[charts.term(found) for found in terms.of_year(year)])

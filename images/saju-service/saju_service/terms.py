@@ -26,7 +26,7 @@ ENGLISH = (
     "Start of Winter", "Minor Snow", "Major Snow", "Winter Solstice",
 )
 # fmt: on
-FIRST_YEAR, LAST_YEAR = 1900, 2050
+FIRST_YEAR, LAST_YEAR = 1900, 2051
 _TABLE = Path(__file__).parent / "data" / "solar_terms.json"
 
 
