@@ -36,6 +36,7 @@ test: venv-dev ## Set up what tests need, then run all tests (PYTEST="-k name" t
 bench: venv-dev ## Measure against plain Compose, the engine, a watcher and workflow engines; kill the hub 20 times
 	@.venv/bin/heal7 up && .venv/bin/python bench/lifecycle.py $(ARGS) && .venv/bin/python bench/kills.py
 	@.venv/bin/python bench/healing.py --only crash,hang,feed
+	@.venv/bin/python bench/services.py
 	@.venv/bin/python bench/workflows.py
 	@.venv/bin/python bench/logs.py
 	@.venv/bin/python bench/history.py

@@ -1,12 +1,20 @@
-"""The peers' own scripts: the same three steps, written as their documentation shows it.
+"""The peers' own scripts, written as their documentation shows it, and where they are installed.
 
-Each is run by a Python of its own environment with a folder, a number of runs and how many are in
-flight, and prints JSON: runs a second and each run's time in seconds.
+Those of workflows run the same three steps: by a Python of their own environment, with a folder, a
+number of runs and how many are in flight. They print JSON: runs a second and each run's time in
+seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import subprocess
+import venv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+_CACHE = Path(__file__).resolve().parent.parent / ".cache" / "bench-peers"
 
 _DBOS = """
 import json, sqlite3, sys, time
@@ -87,3 +95,52 @@ PEERS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "Prefect": (("prefect==3.9.1",), _PREFECT),
 }
 """By name: what to install, and the script."""
+
+LUNAR = ("lunar_python==1.4.8",)
+LUNAR_CHARTS = """
+import json, random, sys, time
+from lunar_python import Solar
+
+chance = random.Random(8)
+births = [[chance.randint(1910, 2050), chance.randint(1, 12), chance.randint(1, 28),
+           chance.randint(0, 23), chance.randint(0, 59), 0] for _ in range(int(sys.argv[1]))]
+
+def chart(birth):
+    eight = Solar.fromYmdHms(*birth).getLunar().getEightChar()
+    said = [eight.getYear(), eight.getMonth(), eight.getDay(), eight.getTime(),
+            eight.getYearShiShenGan(), eight.getMonthShiShenGan(), eight.getTimeShiShenGan(),
+            eight.getYearWuXing(), eight.getMonthWuXing(), eight.getDayWuXing(),
+            eight.getTimeWuXing(), eight.getDayXunKong()]
+    yun = eight.getYun(1, 2)
+    said += [yun.getStartYear(), yun.getStartMonth(), yun.getStartDay()]
+    return said + [luck.getGanZhi() for luck in yun.getDaYun(9)]
+
+for birth in births[:5]:
+    chart(birth)
+began = time.process_time()
+for birth in births:
+    chart(birth)
+print(json.dumps({"rate": len(births) / (time.process_time() - began)}))
+"""
+"""Prints JSON: charts a second of one core. To be run with how many."""
+
+
+def environment(console: Console, name: str, packages: Sequence[str]) -> Path | None:
+    """The Python of a peer's own environment, installed at first use; None where it cannot be."""
+    home = _CACHE / name
+    python = home / "bin" / "python"
+    if (home / "done").exists():
+        return python
+    console.print(f"installing {', '.join(packages)} …")
+    venv.create(home, with_pip=True, clear=True)
+    done = subprocess.run(
+        [str(python), "-m", "pip", "install", "--quiet", *packages],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        console.print(f"{name} does not install here: {done.stderr.strip()[-200:]}")
+        return None
+    (home / "done").touch()
+    return python

@@ -20,8 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +34,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bench import run_list
-from bench.peers import PEERS
+from bench.peers import PEERS, environment
 from controller.health.probe import Target
 from controller.model.run import RunStatus
 from controller.model.workflow import Call, Definition, Step
@@ -48,7 +47,6 @@ from controller.workflow.outcome import Ending, Outcome
 from tests.crash.always_ready import AlwaysReady
 
 ROOT = Path(__file__).resolve().parent.parent
-_CACHE = ROOT / ".cache" / "bench-peers"
 _IN_FLIGHT = 50
 _TICK_S = 0.01
 _STEPS = 10
@@ -176,7 +174,7 @@ async def _lag(lags_ms: list[float]) -> None:
 def _peers(console: Console, folder: Path, runs: int) -> Mapping[str, Measured]:
     found = {}
     for name, (packages, script) in PEERS.items():
-        python = _environment(console, name, packages)
+        python = environment(console, name, packages)
         if python is None:
             continue
         path = folder / f"{name}.py"
@@ -195,27 +193,6 @@ def _peers(console: Console, folder: Path, runs: int) -> Mapping[str, Measured]:
         raw = json.loads(done.stdout.strip().splitlines()[-1])
         found[name] = Measured(raw["rate"], raw["took"])
     return found
-
-
-def _environment(console: Console, name: str, packages: Sequence[str]) -> Path | None:
-    """The Python of the peer's own environment; None where it cannot be installed."""
-    home = _CACHE / name
-    python = home / "bin" / "python"
-    if (home / "done").exists():
-        return python
-    console.print(f"installing {', '.join(packages)} …")
-    venv.create(home, with_pip=True, clear=True)
-    done = subprocess.run(
-        [str(python), "-m", "pip", "install", "--quiet", *packages],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        console.print(f"{name} does not install here: {done.stderr.strip()[-200:]}")
-        return None
-    (home / "done").touch()
-    return python
 
 
 def _print_rates(console: Console, ours: Measured, peers: Mapping[str, Measured]) -> None:

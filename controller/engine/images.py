@@ -111,6 +111,14 @@ class Images:
         with mapped_errors("list images"):
             return tuple(i["Id"] for i in self._api.images(filters={"label": label}))
 
+    def superseded(self, label: str) -> tuple[str, ...]:
+        """Ids of the nameless images that carry `label`, less the newest for each value of it."""
+        with mapped_errors("list images"):
+            found = self._api.images(filters={"label": label, "dangling": True})
+        found.sort(key=lambda image: image["Created"], reverse=True)
+        newest = {image["Labels"][label]: image["Id"] for image in reversed(found)}
+        return tuple(image["Id"] for image in found if image["Id"] not in newest.values())
+
     def remove(self, ref: str) -> None:
         """Remove one name, and the image with its last name; a missing one is fine."""
         try:

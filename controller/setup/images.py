@@ -27,6 +27,7 @@ from controller.setup.wheels import WheelStore
 CHECKOUT = Path(__file__).resolve().parents[2]
 VERSION = __version__
 HASH_LABEL = "heal7.build.hash"
+STAGE_LABEL = "heal7.stage"
 PREFIX = "heal7/"
 SERVICE_BASE = "heal7/service-base:latest"
 HUB = f"heal7/hub:{VERSION}"
@@ -184,8 +185,13 @@ class Builder:
         return {ref: future.result() for ref, future in self._futures.items()}
 
     def discard_replaced(self) -> None:
-        """Remove the images that new ones took the name of, unless a container still runs one."""
-        for identity in self._replaced:
+        """Remove the images that new ones took the name of, unless a container still runs one.
+
+        Of the nameless stages that the Dockerfiles build in, the newest of each stays: from it the
+        next build takes every step that nothing has changed.
+        """
+        stages = self._images.superseded(STAGE_LABEL) if self.built else ()
+        for identity in [*self._replaced, *stages]:
             self._images.discard(identity)
 
     def _base(self) -> str:

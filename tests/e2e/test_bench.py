@@ -38,3 +38,16 @@ def test_probing_a_large_stack_prints_what_it_costs() -> None:
     out = shell(".venv/bin/python bench/probes.py --services 20 --hanging 1 --seconds 1").out
     for cost in ("probes/s", "loop lag p50", "loop lag p99", "of one core"):
         assert re.search(rf"{cost}\D+\d", out), out
+
+
+def test_the_services_bench_prints_figures_with_their_goals() -> None:
+    out = shell(".venv/bin/python bench/services.py --rounds 1 --charts 100 --no-peers").out
+    for figure in (
+        r"images together\D+\d+ MB",
+        r"start to ready, saju-service\D+\d",
+        r"idle memory together\D+\d+ MiB",
+        r"100 charts over HTTP",
+    ):
+        assert re.search(figure, out), out
+    assert ">= 200/s" in out
+    assert "<= 600 MB" in out

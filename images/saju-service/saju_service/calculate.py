@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import TypeVar
 
-from saju_service import chart, faults, ganji, lunar, models, terms, zones
-from saju_service.models import CalculateRequest, CalculateResult, Pillar, TermOut, Warned
+from saju_service import chart, doubts, faults, ganji, labels, lunar, models, terms, zones
+from saju_service.models import CalculateRequest, CalculateResult, Pillar, TermOut
 
 FIRST, LAST = date(1908, 4, 1), date(2050, 12, 31)
 _KST = timezone(timedelta(hours=9))
-_JEOL_WARNING_S = 60
-_HOUR_WARNING_S = 60
+T = TypeVar("T")
 
 
 def calculate(request: CalculateRequest, reading_id: str) -> CalculateResult:
@@ -21,6 +22,9 @@ def calculate(request: CalculateRequest, reading_id: str) -> CalculateResult:
     clock = chart.solar_clock(moment, request.time_basis, longitude or 0.0)
     pillars = chart.pillars_of(moment.utc_ms, clock, request.day_boundary)
     previous, following = terms.jeol_around(moment.utc_ms)
+    daeun = _daeun(moment.utc_ms, pillars, request.gender)
+    relations = _relations(pillars)
+    unseong = _by_pillar(pillars, lambda branch: ganji.stage(pillars.day % 10, branch))
     return CalculateResult(
         reading_id=reading_id,
         pillars=models.PillarsOut(
@@ -30,12 +34,15 @@ def calculate(request: CalculateRequest, reading_id: str) -> CalculateResult:
             hour=pillar(pillars.hour),
         ),
         ohaeng=ganji.element_counts(pillars.all()),
-        sipsin=_relations(pillars),
+        sipsin=relations,
         gongmang=list(ganji.void_branches(pillars.day)),
-        daeun=_daeun(moment.utc_ms, pillars, request.gender),
+        jijanggan=_by_pillar(pillars, ganji.hidden_stems),
+        unseong=unseong,
+        daeun=daeun,
         local_datetime=local.isoformat(timespec="seconds"),
         utc=_utc(moment.utc),
         utc_offset_minutes=_minutes(moment.offset),
+        standard_offset_minutes=_minutes(moment.standard_offset),
         dst=moment.offset != moment.standard_offset,
         day_hour_clock=clock.isoformat(timespec="seconds"),
         prev_jeol=term(previous),
@@ -49,7 +56,8 @@ def calculate(request: CalculateRequest, reading_id: str) -> CalculateResult:
             day_boundary=request.day_boundary,
             gender=request.gender,
         ),
-        warnings=_warnings(request, moment, clock),
+        warnings=doubts.warnings(request, moment, clock, daeun),
+        labels=_labels(request.labels, pillars, daeun, relations, unseong),
     )
 
 
@@ -72,11 +80,15 @@ def local_datetime(request: CalculateRequest) -> datetime:
 def term(found: terms.Term) -> TermOut:
     """The instant to the second (not rounded up), in UTC and in today's Korean time."""
     utc = datetime.fromtimestamp(found.utc_ms // 1000, UTC)
+    minute = datetime.fromtimestamp((found.utc_ms + 30_000) // 60_000 * 60, UTC)
     return TermOut(
         term=found.name,
+        hanja=found.hanja,
+        english=found.english,
         sun_longitude_deg=found.sun_longitude_deg,
         utc=_utc(utc),
         kst=utc.astimezone(_KST).isoformat(timespec="seconds"),
+        kst_minute_rounded=f"{minute.astimezone(_KST):%Y-%m-%d %H:%M}",
     )
 
 
@@ -124,26 +136,49 @@ def _daeun(
     )
 
 
-def _warnings(request: CalculateRequest, moment: zones.Moment, clock: datetime) -> list[Warned]:
-    found = []
-    seconds, nearest = chart.seconds_to_jeol(moment.utc_ms)
-    if seconds <= _JEOL_WARNING_S:
-        text = f"{seconds:.0f} s from {nearest.name}: month (and at 입춘 year) hang on the minute"
-        found.append(Warned(code="near_solar_term", message=text))
-    seconds = chart.seconds_to_hour_boundary(clock)
-    if seconds <= _HOUR_WARNING_S:
-        text = f"{seconds:.0f} s from a change of the hour: the hour pillar hangs on the minute"
-        found.append(Warned(code="near_hour_boundary", message=text))
-    if moment.ambiguous:
-        text = f"the clocks showed this time twice; fold {request.fold} was used"
-        found.append(Warned(code="ambiguous_local_time", message=text))
-    if request.longitude is None and request.time_basis != "clock":
-        text = f"no longitude given: {models.SEOUL_LONGITUDE_DEG} (Seoul) was used"
-        found.append(Warned(code="longitude_assumed", message=text))
-    if request.gender is None:
-        text = "no gender given: 대운 depends on it and is left out"
-        found.append(Warned(code="gender_missing", message=text))
-    return found
+def _labels(
+    wanted: labels.Labels,
+    pillars: chart.Pillars,
+    daeun: models.DaeunOut | None,
+    relations: models.Relations,
+    unseong: models.ByPillar[str],
+) -> models.ChartLabels | None:
+    if wanted == "none":
+        return None
+    related = (relations.year, relations.month, relations.day, relations.hour)
+    stages = (unseong.year, unseong.month, unseong.day, unseong.hour)
+    year, month, day, hour = (_pillar_labels(number, wanted) for number in pillars.all())
+    step = 1 if daeun is None or daeun.direction == "forward" else -1
+    return models.ChartLabels(
+        year=year,
+        month=month,
+        day=day,
+        hour=hour,
+        daeun=[
+            labels.only(labels.pillar((pillars.month + step * n) % 60), wanted)
+            for n in range(1, len(daeun.pillars) + 1 if daeun else 1)
+        ],
+        direction=labels.only(labels.DIRECTIONS[daeun.direction], wanted) if daeun else None,
+        ohaeng=labels.chosen(labels.ELEMENTS, ganji.ELEMENTS, wanted),
+        sipsin=labels.chosen(
+            labels.RELATIONS, (word for r in related for word in (r.stem, r.branch)), wanted
+        ),
+        unseong=labels.chosen(labels.STAGES, stages, wanted),
+    )
+
+
+def _pillar_labels(number: int, wanted: labels.Labels) -> models.PillarLabels:
+    return models.PillarLabels(
+        number=number + 1,
+        name=labels.only(labels.pillar(number), wanted),
+        stem=labels.only(labels.stem(number % 10), wanted),
+        branch=labels.only(labels.branch(number % 12), wanted),
+    )
+
+
+def _by_pillar(pillars: chart.Pillars, of: Callable[[int], T]) -> models.ByPillar[T]:
+    year, month, day, hour = (of(number % 12) for number in pillars.all())
+    return models.ByPillar(year=year, month=month, day=day, hour=hour)
 
 
 def _utc(moment: datetime) -> str:

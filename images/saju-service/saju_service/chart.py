@@ -7,7 +7,7 @@ local clock, and which clock that is, schools dispute: `time_basis` and `day_bou
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Literal
 
 from saju_service import ganji, solar_time, terms
@@ -20,7 +20,7 @@ Gender = Literal["male", "female"]
 _IPCHUN = 2  # numbers of terms within the calendar year
 _DAEUN_PILLARS = 8
 # 3 days stand for a year, so 6 hours for a month and 12 minutes for a day.
-_SECONDS_PER_YEAR, _SECONDS_PER_MONTH, _SECONDS_PER_DAY = 259_200, 21_600, 720
+_MS_PER_YEAR, _MS_PER_MONTH, _MS_PER_DAY = 259_200_000, 21_600_000, 720_000
 _ROUNDING_DOUBT = 0.02
 
 
@@ -83,18 +83,18 @@ def daeun_of(utc_ms: int, pillars: Pillars, gender: Gender) -> Daeun:
     previous, following = terms.jeol_around(utc_ms)
     forward = ganji.is_yang(pillars.year % 10) == (gender == "male")
     reference = following if forward else previous
-    seconds = abs(reference.utc_ms - utc_ms) / 1000
-    years, rest = divmod(seconds, _SECONDS_PER_YEAR)
-    months, rest = divmod(rest, _SECONDS_PER_MONTH)
+    distance_ms = abs(reference.utc_ms - utc_ms)
+    years, rest = divmod(distance_ms, _MS_PER_YEAR)
+    months, rest = divmod(rest, _MS_PER_MONTH)
     step = 1 if forward else -1
     return Daeun(
         direction="forward" if forward else "backward",
         reference_term=reference.name,
-        days_to_term=round(seconds / 86_400, 4),
-        years=int(years),
-        months=int(months),
-        days=int(rest // _SECONDS_PER_DAY),
-        start_age_rounded=_rounded_age(seconds / _SECONDS_PER_YEAR),
+        days_to_term=round(distance_ms / 86_400_000, 4),
+        years=years,
+        months=months,
+        days=rest // _MS_PER_DAY,
+        start_age_rounded=_rounded_age(distance_ms / _MS_PER_YEAR),
         pillars=tuple((pillars.month + step * n) % 60 for n in range(1, _DAEUN_PILLARS + 1)),
     )
 
@@ -105,11 +105,20 @@ def seconds_to_jeol(utc_ms: int) -> tuple[float, terms.Term]:
     return abs(nearest.utc_ms - utc_ms) / 1000, nearest
 
 
+def seconds_to_day_boundary(clock: datetime, boundary: DayBoundary) -> float:
+    """The distance to the nearest moment at which the day pillar changes."""
+    into = (_seconds_of_day(clock) + (3600 if boundary == "jasi" else 0)) % 86_400
+    return min(into, 86_400 - into)
+
+
 def seconds_to_hour_boundary(clock: datetime) -> float:
     """The distance to the nearest odd hour, where the hour's branch changes."""
-    since = timedelta(hours=clock.hour + 1, minutes=clock.minute, seconds=clock.second)
-    into = (since.total_seconds() + clock.microsecond / 1e6) % 7200
+    into = (_seconds_of_day(clock) + 3600) % 7200
     return min(into, 7200 - into)
+
+
+def _seconds_of_day(clock: datetime) -> float:
+    return clock.hour * 3600 + clock.minute * 60 + clock.second + clock.microsecond / 1e6
 
 
 def _year_and_month(jeol: terms.Term) -> tuple[int, int]:

@@ -15,6 +15,16 @@ DAY_MASTER = "일간"
 _BRANCH_ELEMENT = (4, 2, 0, 0, 2, 1, 1, 2, 3, 3, 2, 4)
 # 子癸 丑己 寅甲 卯乙 辰戊 巳丙 午丁 未己 申庚 酉辛 戌戊 亥壬
 _MAIN_HIDDEN_STEM = (9, 5, 0, 1, 4, 2, 3, 5, 6, 7, 4, 8)
+# 월률분야: initial, middle and main 기 of the twelve branches; some have no middle one.
+# fmt: off
+_HIDDEN_STEMS = (
+    "임계", "계신기", "무병갑", "갑을", "을계무", "무경병",
+    "병기정", "정을기", "무임경", "경신", "신정무", "무갑임",
+)
+# fmt: on
+STAGES = ("장생", "목욕", "관대", "건록", "제왕", "쇠", "병", "사", "묘", "절", "태", "양")
+# The branch at which each stem is born (장생); yin stems run backwards from it (음포태).
+_BORN_AT = (11, 6, 2, 9, 2, 9, 5, 0, 8, 3)
 # By how many steps of the generating cycle the other element follows one's own; of the two
 # names the first is for equal polarity.
 _RELATIONS = (
@@ -55,6 +65,22 @@ def relation(day_stem: int, other_stem: int) -> str:
 def branch_relation(day_stem: int, branch: int) -> str:
     """십신 of a branch, by its main hidden stem."""
     return relation(day_stem, _MAIN_HIDDEN_STEM[branch])
+
+
+def branch_element(branch: int) -> int:
+    """The branch's own element, a place in ELEMENTS."""
+    return _BRANCH_ELEMENT[branch]
+
+
+def hidden_stems(branch: int) -> list[str]:
+    """지장간 (hangul) in the order in which they rule the month; the last is the main one."""
+    return list(_HIDDEN_STEMS[branch])
+
+
+def stage(day_stem: int, branch: int) -> str:
+    """12운성: how the day's stem fares at a branch."""
+    step = 1 if is_yang(day_stem) else -1
+    return STAGES[(branch - _BORN_AT[day_stem]) * step % 12]
 
 
 def element_counts(pillars: tuple[int, ...]) -> dict[str, int]:

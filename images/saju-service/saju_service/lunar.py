@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from threading import Lock
 
 from korean_lunar_calendar import KoreanLunarCalendar  # type: ignore[import-untyped]
 
@@ -38,11 +42,11 @@ def parse(text: str, leap_month: bool) -> LunarDate:
 
 def to_solar(lunar: LunarDate) -> date:
     """Raises Problem `invalid_lunar_date`, or `out_of_range` outside 1900 to 2050."""
-    calendar = KoreanLunarCalendar()
-    # The library leaves an old date in place when it refuses: only its answer tells.
-    if not calendar.setLunarDate(lunar.year, lunar.month, lunar.day, lunar.leap_month):
-        raise faults.invalid_lunar_date(str(lunar), lunar.leap_month)
-    solar = date(calendar.solarYear, calendar.solarMonth, calendar.solarDay)
+    with _calendar() as calendar:
+        # The library leaves an old date in place when it refuses: only its answer tells.
+        if not calendar.setLunarDate(lunar.year, lunar.month, lunar.day, lunar.leap_month):
+            raise faults.invalid_lunar_date(str(lunar), lunar.leap_month)
+        solar = date(calendar.solarYear, calendar.solarMonth, calendar.solarDay)
     check_range(solar)
     return solar
 
@@ -50,12 +54,31 @@ def to_solar(lunar: LunarDate) -> date:
 def from_solar(solar: date) -> LunarDate:
     """Raises Problem `out_of_range` outside 1900 to 2050."""
     check_range(solar)
-    calendar = KoreanLunarCalendar()
-    if not calendar.setSolarDate(solar.year, solar.month, solar.day):
-        raise faults.out_of_range(solar.isoformat(), FIRST.isoformat(), LAST.isoformat())
-    return LunarDate(
-        calendar.lunarYear, calendar.lunarMonth, calendar.lunarDay, bool(calendar.isIntercalation)
-    )
+    with _calendar() as calendar:
+        if not calendar.setSolarDate(solar.year, solar.month, solar.day):
+            raise faults.out_of_range(solar.isoformat(), FIRST.isoformat(), LAST.isoformat())
+        return LunarDate(
+            calendar.lunarYear,
+            calendar.lunarMonth,
+            calendar.lunarDay,
+            bool(calendar.isIntercalation),
+        )
+
+
+@contextmanager
+def _calendar() -> Iterator[KoreanLunarCalendar]:
+    """The one converter. A new one sums up a thousand years of days before its first answer, and
+    each holds the date of its last question: so one is kept, and one asks at a time."""
+    with _asking:
+        yield _converter()
+
+
+@lru_cache(maxsize=1)
+def _converter() -> KoreanLunarCalendar:
+    return KoreanLunarCalendar()
+
+
+_asking = Lock()
 
 
 def check_range(solar: date) -> None:

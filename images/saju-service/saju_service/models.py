@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Generic, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
 from heal7_contract import StrictModel
 from saju_service.chart import DayBoundary, Gender, TimeBasis
+from saju_service.labels import Labels, Name
 
 SEOUL_LONGITUDE_DEG = 126.978
 KOREAN_TIME = "Asia/Seoul"
+T = TypeVar("T")
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _TIME = r"^[0-9]{2}:[0-9]{2}(:[0-9]{2})?$"
 _DATETIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$"
@@ -37,6 +39,7 @@ class CalculateRequest(StrictModel):
     time_basis: TimeBasis = "mean_solar"
     day_boundary: DayBoundary = "split_jasi"
     gender: Gender | None = Field(default=None, description="대운 needs it")
+    labels: Labels = Field(default="both", description="Languages of `result.labels`")
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -94,10 +97,15 @@ class DaeunOut(StrictModel):
 
 
 class TermOut(StrictModel):
+    """`kst_minute_rounded` is how almanacs print it."""
+
     term: str
+    hanja: str
+    english: str
     sun_longitude_deg: int
     utc: str
     kst: str
+    kst_minute_rounded: str
 
 
 class Options(StrictModel):
@@ -115,26 +123,64 @@ class Options(StrictModel):
 class Warned(StrictModel):
     code: str
     message: str
+    message_ko: str
+
+
+class PillarLabels(StrictModel):
+    """`number` is the place in the cycle of sixty, 1 = 갑자."""
+
+    number: int
+    name: Name
+    stem: Name
+    branch: Name
+
+
+class ChartLabels(StrictModel):
+    """Names of all that the chart uses, each under the word that the chart has for it."""
+
+    year: PillarLabels
+    month: PillarLabels
+    day: PillarLabels
+    hour: PillarLabels
+    daeun: list[Name]
+    direction: Name | None
+    ohaeng: dict[str, Name]
+    sipsin: dict[str, Name]
+    unseong: dict[str, Name]
+
+
+class ByPillar(StrictModel, Generic[T]):
+    """Something of each pillar."""
+
+    year: T
+    month: T
+    day: T
+    hour: T
 
 
 class CalculateResult(StrictModel):
-    """`day_hour_clock` is the clock that day and hour were read from."""
+    """`day_hour_clock` is the clock that day and hour were read from; `jijanggan` are the hidden
+    stems (the last is the main one), `unseong` the twelve stages of the day's stem."""
 
     reading_id: str
     pillars: PillarsOut
     ohaeng: dict[str, int]
     sipsin: Relations
     gongmang: list[str]
+    jijanggan: ByPillar[list[str]]
+    unseong: ByPillar[str]
     daeun: DaeunOut | None
     local_datetime: str
     utc: str
     utc_offset_minutes: int | float
+    standard_offset_minutes: int | float
     dst: bool
     day_hour_clock: str
     prev_jeol: TermOut
     next_jeol: TermOut
     options: Options
     warnings: list[Warned]
+    labels: ChartLabels | None
 
 
 class SolarTerms(StrictModel):
@@ -174,3 +220,19 @@ class Reading(StrictModel):
     id: str
     request: CalculateRequest
     result: CalculateResult
+
+
+class ReadingRow(StrictModel):
+    """What a list says of a reading; the whole is at /readings/{id}."""
+
+    id: str
+    local_datetime: str
+    timezone: str
+    pillars: PillarsOut
+
+
+class ReadingList(StrictModel):
+    """`total` counts all that are kept, not only those shown."""
+
+    total: int
+    readings: list[ReadingRow]

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Annotated
+
+from annotated_types import Ge, Le
+from fastapi.responses import JSONResponse, Response
 
 from heal7_contract import Context, Problem, Service, StoredAction
+from heal7_contract.documents import Document
 from saju_service import __version__, chart, faults, lunar, models, terms
 from saju_service import calculate as charts
 from saju_service.models import (
@@ -12,7 +17,10 @@ from saju_service.models import (
     CalculateResult,
     ConvertReply,
     ConvertRequest,
+    PillarsOut,
     Reading,
+    ReadingList,
+    ReadingRow,
     SolarTerms,
 )
 
@@ -38,13 +46,24 @@ def forget(record: StoredAction, _reason: str) -> None:
     service.store.delete("readings", record.id)
 
 
+@service.get("/readings", response_model=ReadingList, tags=["readings"])
+def readings(
+    limit: Annotated[int, Ge(1), Le(1_000)] = 100, offset: Annotated[int, Ge(0)] = 0
+) -> ReadingList:
+    """The charts that are kept, newest first."""
+    found = service.store.find("readings", limit=limit, offset=offset)
+    return ReadingList(
+        total=service.store.count("readings"), readings=[_row(document) for document in found]
+    )
+
+
 @service.get("/readings/{reading_id}", errors=_UNKNOWN, response_model=Reading, tags=["readings"])
-def reading(reading_id: str) -> Reading:
-    """A chart computed before, for as long as it is kept."""
+def reading(reading_id: str) -> Response:
+    """A chart computed before, for as long as it is kept, as it was answered then."""
     found = service.store.get("readings", reading_id)
     if found is None:
         raise _no_reading(reading_id)
-    return Reading.model_validate(found)
+    return JSONResponse(found)
 
 
 @service.delete("/readings/{reading_id}", errors=_UNKNOWN, status_code=204, tags=["readings"])
@@ -56,7 +75,7 @@ def delete_reading(reading_id: str) -> None:
 
 @service.get("/solar-terms/{year}", errors=_REFUSED, response_model=SolarTerms, tags=["calendar"])
 async def solar_terms(year: int) -> SolarTerms:
-    """The 24 solar terms of a calendar year."""
+    """The 24 solar terms of a calendar year, 1900 to 2051."""
     if not terms.FIRST_YEAR <= year <= terms.LAST_YEAR:
         raise faults.out_of_range(str(year), str(terms.FIRST_YEAR), str(terms.LAST_YEAR))
     return SolarTerms(year=year, terms=[charts.term(found) for found in terms.of_year(year)])
@@ -77,6 +96,17 @@ async def convert(body: ConvertRequest) -> ConvertReply:
             year=given.year, month=given.month, day=given.day, leap_month=given.leap_month
         ),
         day_pillar=charts.pillar(chart.day_pillar(solar)),
+    )
+
+
+def _row(document: Document) -> ReadingRow:
+    """Of a stored reading what a list shows; an older version may have stored less."""
+    result = document["result"]
+    return ReadingRow(
+        id=document["id"],
+        local_datetime=result["local_datetime"],
+        timezone=result["options"]["timezone"],
+        pillars=PillarsOut.model_validate(result["pillars"]),
     )
 
 

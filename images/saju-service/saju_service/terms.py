@@ -13,8 +13,20 @@ NAMES = (
     "입하", "소만", "망종", "하지", "소서", "대서", "입추", "처서",
     "백로", "추분", "한로", "상강", "입동", "소설", "대설", "동지",
 )
+HANJA = (
+    "小寒", "大寒", "立春", "雨水", "驚蟄", "春分", "淸明", "穀雨",
+    "立夏", "小滿", "芒種", "夏至", "小暑", "大暑", "立秋", "處暑",
+    "白露", "秋分", "寒露", "霜降", "立冬", "小雪", "大雪", "冬至",
+)
+ENGLISH = (
+    "Minor Cold", "Major Cold", "Start of Spring", "Rain Water", "Awakening of Insects",
+    "Spring Equinox", "Clear and Bright", "Grain Rain", "Start of Summer", "Grain Buds",
+    "Grain in Ear", "Summer Solstice", "Minor Heat", "Major Heat", "Start of Autumn",
+    "End of Heat", "White Dew", "Autumn Equinox", "Cold Dew", "Frost's Descent",
+    "Start of Winter", "Minor Snow", "Major Snow", "Winter Solstice",
+)
 # fmt: on
-FIRST_YEAR, LAST_YEAR = 1900, 2050
+FIRST_YEAR, LAST_YEAR = 1900, 2051
 _TABLE = Path(__file__).parent / "data" / "solar_terms.json"
 
 
@@ -30,6 +42,16 @@ class Term:
     def name(self) -> str:
         """In hangul."""
         return NAMES[self.number]
+
+    @property
+    def hanja(self) -> str:
+        """In hanja."""
+        return HANJA[self.number]
+
+    @property
+    def english(self) -> str:
+        """In English."""
+        return ENGLISH[self.number]
 
     @property
     def sun_longitude_deg(self) -> int:

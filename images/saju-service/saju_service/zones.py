@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 from saju_service import faults
 
 _NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,2}")
+# Britain's clocks stayed ahead from February 1940 to October 1945.
+_LONGEST_SUMMER_WEEKS = 300
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,8 +44,27 @@ def resolve(local: datetime, timezone: str, fold: int) -> Moment:
     if utc.astimezone(zone).replace(tzinfo=None) != local:
         raise faults.nonexistent_local_time(local.isoformat(timespec="minutes"), timezone)
     offset = aware.utcoffset() or timedelta()
+    standard = offset - _summer_time(aware)
     other = local.replace(tzinfo=zone, fold=1 - fold).utcoffset()
-    return Moment(utc, offset, offset - (aware.dst() or timedelta()), ambiguous=other != offset)
+    return Moment(utc, offset, standard, ambiguous=other != offset)
+
+
+def _summer_time(aware: datetime) -> timedelta:
+    """How far the clocks were ahead of standard time.
+
+    zoneinfo compares neighbouring periods, so it answers one hour for the double summer time of
+    the 1940s, which follows upon single summer time; hence the look back at the last winter.
+    Where a law calls the summer's time standard (Ireland), winter is no summer time.
+    """
+    stated = aware.dst() or timedelta()
+    if stated <= timedelta():
+        return timedelta()
+    before = aware
+    for _ in range(_LONGEST_SUMMER_WEEKS):
+        before -= timedelta(weeks=1)
+        if not before.dst():
+            return max(stated, (aware.utcoffset() or stated) - (before.utcoffset() or timedelta()))
+    return stated
 
 
 @lru_cache(maxsize=64)

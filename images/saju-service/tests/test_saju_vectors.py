@@ -106,6 +106,7 @@ async def test_solar_term(http: httpx.AsyncClient, vector: dict[str, Any]) -> No
     # The reference tolerates 30 s; the table was made by the same models, so it must do better.
     assert _seconds_between(row["utc"], expected["utc"]) <= 1
     assert _seconds_between(row["kst"], expected["kst"]) <= 1
+    assert row["kst_minute_rounded"] == expected["kst_minute_rounded"]
 
 
 @pytest.mark.parametrize("vector", _of("lunar_conversion"))

@@ -41,15 +41,18 @@ def corrected(result: Mapping[str, object]) -> datetime | None:
     """The time, on the chart's own basis, that day and hour are read from.
 
     Shape: `utc` (ISO, ends in Z), `options.time_basis`, and for `mean_solar` `options.longitude`,
-    for `clock` `utc_offset_minutes` (summer time included) and `dst`. None where something is
-    missing or the basis is `apparent_solar`.
+    for `clock` `standard_offset_minutes`, or else `utc_offset_minutes` (summer time included, taken
+    for an hour) and `dst`. None where something is missing or the basis is `apparent_solar`.
     """
     instant = _instant(given(result, "utc"))
     basis = given(result, "options.time_basis")
     longitude = _number(given(result, "options.longitude"))
     offset = _number(given(result, "utc_offset_minutes"))
+    standard = _number(given(result, "standard_offset_minutes"))
     if instant is None:
         return None
+    if basis == "clock" and standard is not None:
+        return instant + timedelta(minutes=standard)
     if basis == "mean_solar" and longitude is not None:
         return instant + timedelta(minutes=longitude * MINUTES_PER_DEGREE)
     if basis == "clock" and offset is not None:

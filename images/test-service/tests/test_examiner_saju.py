@@ -107,6 +107,19 @@ def test_an_apparent_solar_chart_is_left_to_its_own_consistency() -> None:
     assert said(result) == []
 
 
+def test_summer_time_need_not_be_an_hour() -> None:
+    result = {
+        "utc": "2020-01-01T01:00:00Z",
+        "utc_offset_minutes": 660,
+        "standard_offset_minutes": 630,
+        "dst": True,
+        "options": {"time_basis": "clock"},
+    }
+    local = corrected(result)
+    assert local is not None
+    assert local.isoformat() == "2020-01-01T11:30:00"
+
+
 def test_the_cycle_closes() -> None:
     assert sixty(0).hanja == "甲子"
     assert sixty(59).shifted(1) == sixty(0)

@@ -54,6 +54,10 @@ class Memory:
         self.discarded.append(identity)
         return True
 
+    def superseded(self, label: str) -> tuple[str, ...]:
+        assert label == image_setup.STAGE_LABEL
+        return ("sha256:old-stage",)
+
     def build(
         self,
         context: IO[bytes],
@@ -119,7 +123,9 @@ def test_a_change_rebuilds_what_it_touches_and_what_stands_on_it(checkout: Path)
     memory = Memory()
     build(memory, checkout)
     before = memory.ids["heal7/one-service:0.1.0"]
-    assert memory.discarded == []
+    assert memory.discarded == ["sha256:old-stage"]
+    assert build(memory, checkout) == []
+    assert memory.discarded == ["sha256:old-stage"]
     (checkout / "images" / "one-service" / "app.py").write_text("x = 1\n")
     # The hub's context is the whole checkout here, so the hub is built anew too.
     assert set(build(memory, checkout)) == {"heal7/one-service:0.1.0", image_setup.HUB}
@@ -214,6 +220,16 @@ def test_a_folder_that_is_no_checkout_is_refused(tmp_path: Path) -> None:
 def test_the_images_version_is_the_projects() -> None:
     text = (ROOT / "pyproject.toml").read_text("utf-8")
     assert re.search(r'(?m)^version = "(.+)"', text).group(1) == image_setup.VERSION  # type: ignore[union-attr]
+
+
+def test_every_stage_that_is_no_image_says_whose_it_is() -> None:
+    for dockerfile in ROOT.glob("images/*/Dockerfile"):
+        stages = re.split(r"(?m)^FROM ", dockerfile.read_text("utf-8"))[1:]
+        owner = "service-base" if dockerfile.parent.name == "base" else dockerfile.parent.name
+        for stage in stages[:-1]:
+            name = re.match(r"\S+ AS (\w+)\n", stage)
+            assert name is not None, stage
+            assert f"LABEL {image_setup.STAGE_LABEL}={owner}/{name[1]}\n" in stage, dockerfile
 
 
 def test_locks_hold_hashes_and_no_address_and_fit_every_python() -> None:
