@@ -37,6 +37,8 @@ class ActionLike(Protocol):
     def handler(self) -> Callable[[Any, Context], Any]: ...
     @property
     def undo(self) -> Callable[[StoredAction, str], Any] | None: ...
+    @property
+    def stop(self) -> Callable[[str], None] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ class Runner:
         with logs.bound(action_id=ident):
             claim = await self.journal(self._journal.claim_undo, action.name, ident, key)
             if claim.verdict == "undo":
+                if action.stop is not None and (action.name, ident) in self._turns:
+                    action.stop(ident)
                 async with self._turn(action.name, ident) as mine:
                     # Not our turn even after the wait: the attempt under way will find the claim
                     # when it ends, and undoes itself. Nothing is left for this request to do.

@@ -41,6 +41,7 @@ class Action(Generic[RequestT, ResultT]):
     errors: Mapping[int, str]
     handler: Callable[[RequestT, Context], Any]
     undo: Callable[[StoredAction, str], Any] | None = None
+    stop: Callable[[str], None] | None = None
 
     def __call__(self, body: RequestT, ctx: Context) -> Any:
         return self.handler(body, ctx)
@@ -53,6 +54,15 @@ class Action(Generic[RequestT, ResultT]):
         """
         self.undo = undo
         return undo
+
+    def interrupt(self, stop: Callable[[str], None]) -> Callable[[str], None]:
+        """Declares how to end an attempt that is under way when its compensation arrives.
+
+        Called on the event loop with the action's id, so it must not block; the attempt then ends
+        in its own way and is undone. Without it the compensation waits for the attempt's end.
+        """
+        self.stop = stop
+        return stop
 
 
 @dataclass(frozen=True, slots=True)
