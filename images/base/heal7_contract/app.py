@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from heal7_contract import openapi, problem
 from heal7_contract.context import Context, origin_of
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("heal7")
 _CHECK_SECONDS = 2.0
+# What the framework says of a JSON body that it cannot decode.
+_UNREADABLE = "There was an error parsing the body"
 
 
 class Runtime:
@@ -264,6 +267,9 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         return _problem_response(request, cause)
     if refusal.status_code == 404:
         return _problem_response(request, problem.not_found(request.url.path))
+    if refusal.status_code == 400 and refusal.detail == _UNREADABLE:
+        fault = {"field": "body", "message": "is no JSON in UTF-8", "kind": "json_invalid"}
+        return _problem_response(request, problem.invalid_body([fault]))
     code = "method_not_allowed" if refusal.status_code == 405 else f"http_{refusal.status_code}"
     return _problem_response(
         request,
@@ -273,9 +279,21 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
             title=str(refusal.detail),
             detail=f"{request.method} {request.url.path}: {refusal.detail}.",
             remedy="GET /openapi.json says what this service accepts.",
-            headers=refusal.headers,
+            headers=_allowing(request, refusal),
         ),
     )
+
+
+def _allowing(request: Request, refusal: HTTPException) -> dict[str, str]:
+    """RFC 9110: a 405 lists every method of the path; the router knows those of one route only."""
+    headers = dict(refusal.headers or {})
+    if refusal.status_code == 405:
+        methods: set[str] = set()
+        for route in request.app.routes:
+            if route.matches(request.scope)[0] is not Match.NONE:
+                methods |= getattr(route, "methods", None) or set()
+        headers["Allow"] = ", ".join(sorted(methods))
+    return headers
 
 
 def _problem_response(request: Request, refusal: Problem) -> Response:

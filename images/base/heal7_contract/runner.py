@@ -109,7 +109,7 @@ class Runner:
         with logs.bound(action_id=ident):
             claim = await self.journal(self._journal.claim_undo, action.name, ident, key)
             if claim.verdict == "undo":
-                if action.halt is not None:
+                if action.halt is not None and (action.name, ident) in self._turns:
                     action.halt(ident)
                 async with self._turn(action.name, ident) as mine:
                     # Not our turn even after the wait: the attempt under way will find the claim

@@ -92,6 +92,10 @@ def _declare_routes(service: Service) -> None:
             raise Problem(404, code="no_note", title="No", detail="No note.", remedy="Write.")
         return found
 
+    @service.delete("/notes/{ident}", errors={404: "no such note"}, status_code=204)
+    def remove(ident: str) -> None:
+        service.store.delete("notes", ident)
+
     @service.post("/echo")
     async def echo(body: dict[str, int]) -> dict[str, int]:
         return body

@@ -199,6 +199,22 @@ async def test_an_undo_that_cannot_wait_is_done_by_the_action(http, demo) -> Non
     assert len(demo.undone) == 1
 
 
+async def test_an_attempt_that_can_be_stopped_is_when_its_undo_comes(http, demo) -> None:
+    @demo.service.actions["double"].interrupt
+    def stop(ident: str) -> None:
+        stopped.append(ident)
+        demo.gate.release.set()
+
+    stopped: list[str] = []
+    async with held(http, demo, "k") as running:
+        reply = await undo(http, idempotency_key="k")
+        assert (await running).json()["code"] == "action_compensated"
+    assert stopped == [reply.json()["id"]]
+    assert len(demo.undone) == 1
+    await undo(http, idempotency_key="never-began")
+    assert len(stopped) == 1
+
+
 async def test_a_failed_undo_is_told_and_tried_again(http, demo) -> None:
     await act(http, "k")
     demo.undo_fails = True

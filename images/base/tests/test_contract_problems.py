@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
 from contract_demo import Demo
 
@@ -82,6 +83,27 @@ async def test_wrong_method_names_the_right_one(http) -> None:
     reply = await http.get("/actions/double")
     assert_problem(reply, 405, "method_not_allowed")
     assert reply.headers["allow"] == "POST"
+    several = await http.post("/notes/n")
+    assert_problem(several, 405, "method_not_allowed")
+    assert several.headers["allow"] == "DELETE, GET"
+
+
+async def test_a_body_that_is_no_text_is_refused_as_any_other(http) -> None:
+    headers = {"Content-Type": "application/json"}
+    for path in ("/echo", "/actions/double"):
+        body = assert_problem(
+            await http.post(path, content=b"A2\xff", headers=headers), 422, "invalid_input"
+        )
+        assert body["errors"][0]["kind"] == "json_invalid"
+
+
+async def test_the_document_says_that_an_undo_names_what(http) -> None:
+    schemas = (await http.get("/openapi.json")).json()["components"]["schemas"]
+    asks = jsonschema.Draft202012Validator(schemas["CompensateRequest"])
+    assert not asks.is_valid({"reason": "why"})
+    assert not asks.is_valid({"reason": "why", "id": None, "idempotency_key": None})
+    assert asks.is_valid({"reason": "why", "id": "act_1"})
+    assert asks.is_valid({"reason": "why", "idempotency_key": "run:step"})
 
 
 async def test_a_problem_raised_by_an_endpoint(http) -> None:
