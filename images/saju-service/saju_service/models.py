@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from heal7_contract import StrictModel
 from saju_service.chart import DayBoundary, Gender, TimeBasis
@@ -20,6 +20,27 @@ _DATETIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$"
 
 class CalculateRequest(StrictModel):
     """Either `datetime` (solar), or `date`, `time` and `leap_month` (lunar; or solar in parts)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "calendar": "solar",
+                    "datetime": "1990-05-15T14:30",
+                    "timezone": "Asia/Seoul",
+                    "longitude": SEOUL_LONGITUDE_DEG,
+                    "gender": "female",
+                },
+                {
+                    "calendar": "lunar",
+                    "date": "2033-11-01",
+                    "leap_month": True,
+                    "time": "10:00",
+                    "gender": "male",
+                },
+            ]
+        }
+    )
 
     calendar: Literal["solar", "lunar"] = "solar"
     datetime: str | None = Field(
@@ -197,6 +218,15 @@ class Lunar(StrictModel):
 
 class ConvertRequest(StrictModel):
     """One of the two."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"solar": "2025-01-29"},
+                {"lunar": {"year": 2025, "month": 6, "day": 1, "leap_month": True}},
+            ]
+        }
+    )
 
     solar: str | None = Field(default=None, pattern=_DATE, examples=["2025-01-29"])
     lunar: Lunar | None = None
