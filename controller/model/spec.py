@@ -222,6 +222,9 @@ class ServiceSpec:
     """Whether the definition asks for it to run on after an exit with code 0 (`restart: always` or
     `unless-stopped`); one that says nothing and has nothing to probe may finish."""
     build_context: str | None = None
+    shares: tuple[str, ...] = ()
+    """Services whose namespaces or volumes its container takes; the engine binds it to the very
+    container it finds, so it is made anew whenever one of theirs is."""
 
 
 @dataclass(frozen=True, slots=True)

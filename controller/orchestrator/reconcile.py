@@ -68,6 +68,8 @@ class _Planner:
         self._ops: list[PlannedOp] = []
         self._settled: dict[str, str] = {}
         self._stops: dict[str, int] = {}
+        self._riders: dict[str, Text] = {}
+        self._placed: dict[str, Edge] = {}
         self._gates: dict[str, int] = {}
         self._shared: dict[tuple[Op, str], int] = {}
 
@@ -101,6 +103,16 @@ class _Planner:
                 names.add(name)
         return names
 
+    def _moved(self, name: str) -> str | None:
+        """The service, out of those whose container this one shares, that gets another one."""
+        for other in self._stack.services[name].shares:
+            if other not in self._goal.run:
+                continue
+            container = self._container(other)
+            if container is None or self._replaces(other, container) is not None:
+                return other
+        return None
+
     def _must_end(self, name: str, container: ContainerObs) -> bool:
         return self._restarts(name, container) or self._replaces(name, container) is not None
 
@@ -110,6 +122,9 @@ class _Planner:
     def _replaces(self, name: str, container: ContainerObs) -> Text | None:
         if name in self._goal.replace:
             return self._goal.causes[name]
+        moved = self._moved(name)
+        if moved is not None:
+            return text("cause.shared_replaced", service=moved)
         if container.state in _ALIVE and name not in self._goal.replace_drifted:
             return None
         return drift(self._stack.services[name], container, self._seen)
@@ -137,6 +152,10 @@ class _Planner:
         main = spec.container.name
         found = self._container(name)
         removed = self._remove_leftovers(name, found)
+        if self._moved(name) is not None:
+            why = text("cause.missing") if found is None else self._replaces(name, found)
+            self._riders[name] = why or text("cause.missing")
+            return None
         if found is None:
             return self._create(spec, main, text("cause.missing"))
         if found.is_replacement:
@@ -215,7 +234,8 @@ class _Planner:
             for other in dependants(self._stack, name)
             if other in self._stops
         ]
-        cause = self._replaces(name, container) if created else None
+        remade = created is not None or name in self._riders
+        cause = self._replaces(name, container) if remade else None
         cause = cause or self._goal.causes[name]
         edges: tuple[Edge | None, ...] = (created, *waits)
         if container.state is State.PAUSED:
@@ -231,6 +251,9 @@ class _Planner:
         spec = self._stack.services[name]
         container = self._container(name)
         stopped = Edge(self._stops[name]) if name in self._stops else None
+        if name in self._riders:
+            self._start(spec, None, self._ride(spec, container, stopped), stopped)
+            return
         if created is None and stopped is None and container is not None:
             if self._leave(name, container):
                 return
@@ -239,6 +262,8 @@ class _Planner:
                 return
         if created is not None and container is not None and not container.is_replacement:
             created = self._take_over(spec, container, created, stopped)
+        if created is not None:
+            self._placed[name] = created
         self._start(spec, container, created, stopped)
 
     def _leave(self, name: str, container: ContainerObs) -> bool:
@@ -253,6 +278,18 @@ class _Planner:
             self._settled[name] = "already_running"
             return True
         return False
+
+    def _ride(self, spec: ServiceSpec, old: ContainerObs | None, stopped: Edge | None) -> Edge:
+        """Its new container, made only once those that it shares have their places: the engine
+        binds it to whatever has their names when it is made."""
+        cause = self._riders[spec.name]
+        after = [self._placed[other] for other in spec.shares if other in self._placed]
+        if old is not None:
+            edges = (stopped, *after)
+            gone = self._add(Op.REMOVE, spec.name, cause, old.name, edges, container_id=old.id)
+            after = [gone, *after]
+        self._placed[spec.name] = self._create(spec, spec.container.name, cause, *after, old=old)
+        return self._placed[spec.name]
 
     def _take_over(
         self, spec: ServiceSpec, old: ContainerObs, created: Edge, stopped: Edge | None

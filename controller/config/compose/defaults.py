@@ -51,6 +51,21 @@ def _service(service: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
+def shared_with(service: Mapping[str, Any]) -> tuple[str, ...]:
+    """Services whose namespaces or volumes this one takes."""
+    found = [
+        shared.removeprefix("service:")
+        for key in SHARED_NAMESPACES
+        if (shared := str(service.get(key, ""))).startswith("service:")
+    ]
+    found += [
+        source.split(":")[0]
+        for source in service.get("volumes_from", [])
+        if not source.startswith("container:")
+    ]
+    return tuple(dict.fromkeys(found))
+
+
 def _implied(service: Mapping[str, Any]) -> list[tuple[str, bool]]:
     """Services that this one cannot start before, and whether it restarts with them."""
     found = [(link.split(":")[0], True) for link in service.get("links", [])]

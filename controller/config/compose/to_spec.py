@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.config.compose.container import container_spec, health_of, ports_of, restart_of
+from controller.config.compose.defaults import shared_with
 from controller.config.compose.hashing import service_hash, stable_hash
 from controller.config.compose.pipeline import Compiled
 from controller.config.managed import Treatment, probe_of, published_port, recovery_of
@@ -87,6 +88,7 @@ def _service(
         recovery=recovery_of(said),
         stays=restart_of(service) in ("always", "unless-stopped"),
         build_context=service.get("build", {}).get("context"),
+        shares=shared_with(service),
     )
 
 

@@ -50,6 +50,7 @@ def service(
     probe: ProbeSpec = UNPROBED,
     port: int | None = None,
     managed: bool = True,
+    shares: tuple[str, ...] = (),
 ) -> ServiceSpec:
     """A service whose container is `heal7-<name>-1`."""
     return ServiceSpec(
@@ -71,6 +72,7 @@ def service(
         managed=managed,
         port=port,
         probe=probe,
+        shares=shares,
     )
 
 

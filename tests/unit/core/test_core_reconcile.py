@@ -729,3 +729,53 @@ def test_stop_does_not_replace_what_changed() -> None:
         1 stop web [heal7-web-1]: cause.stop
         """,
     )
+
+
+# -- containers that share another's
+
+
+RIDDEN = stack(service("net"), service("app", "net!", shares=("net",)))
+
+
+def test_who_shares_is_made_after_whom_it_shares() -> None:
+    says(
+        asked(START, "app", RIDDEN, seen()),
+        """
+        1 create net [heal7-net-1]: cause.missing
+        2 start net [heal7-net-1] after 1: cause.dependency_of(service=app)
+        3 await_healthy net [heal7-net-1] after 2: cause.readiness
+        4 create app [heal7-app-1] after 1: cause.missing
+        5 start app [heal7-app-1] after 4,3~: cause.start
+        6 await_healthy app [heal7-app-1] after 5: cause.readiness
+        """,
+    )
+
+
+def test_who_shares_is_made_anew_with_whom_it_shares() -> None:
+    found = seen(container("net", config_hash="old"), container("app"))
+    says(
+        asked(START, None, RIDDEN, found, "net app"),
+        """
+        1 create net [e54e54e54e54_heal7-net-1]: cause.hash_changed
+        2 stop app [heal7-app-1]: cause.shared_replaced(service=net)
+        3 stop net [heal7-net-1] after 1,2?: cause.hash_changed
+        4 remove net [heal7-net-1] after 1,3: cause.replace
+        5 rename net [heal7-net-1] after 4: cause.replace
+        6 start net [heal7-net-1] after 5,3: cause.start_all
+        7 await_healthy net [heal7-net-1] after 6: cause.readiness
+        8 remove app [heal7-app-1] after 2,5: cause.shared_replaced(service=net)
+        9 create app [heal7-app-1] after 8,5: cause.shared_replaced(service=net)
+        10 start app [heal7-app-1] after 9,2,7~: cause.start_all
+        11 await_healthy app [heal7-app-1] after 10: cause.readiness
+        """,
+    )
+
+
+def test_who_shares_stays_where_nothing_changed() -> None:
+    says(
+        asked(START, None, RIDDEN, seen(*all_of("net", "app")), "net app"),
+        """
+        = net: already_running
+        = app: already_running
+        """,
+    )
