@@ -14,7 +14,7 @@ from typing import Any
 
 from controller import __version__
 from controller.config.channels import channel_addresses, check_alerts
-from controller.config.compose.discover import NAMES, default_files, named_files
+from controller.config.compose.discover import NAMES, default_files, files_in, named_files
 from controller.config.compose.pipeline import Compiled, Request, compile_stack, environment
 from controller.config.compose.project import check_name
 from controller.config.compose.to_spec import to_stack
@@ -65,10 +65,7 @@ def load(config_file: Path, env: Mapping[str, str]) -> HubConfig:
     found = read_settings(reader.read(path) or "", path, env, report)
     orchestration = found.settings.orchestration
     base = os.path.dirname(path)
-    files = tuple(
-        os.path.normpath(os.path.join(base, os.path.expanduser(name)))
-        for name in orchestration.compose_files
-    )
+    files = _compose_files(base, orchestration.compose_files)
     if orchestration.project is not None:
         mark = found.tree.where("orchestration", "project")
         check_name(orchestration.project, f"{mark}: orchestration.project")
@@ -155,6 +152,22 @@ def normalise(
     if warnings is not None:
         warnings.extend(compiled.report.warnings)
     return compiled.model
+
+
+def _compose_files(base: str, said: Sequence[str] | None) -> tuple[str, ...]:
+    """The files that config.yaml names, else those that lie beside it or in the folder compose."""
+    if said is not None:
+        return tuple(
+            os.path.normpath(os.path.join(base, os.path.expanduser(name))) for name in said
+        )
+    for folder in (base, os.path.join(base, "compose")):
+        found = files_in(folder, os.path.isfile)
+        if found:
+            return found
+    raise ConfigError(
+        [f"{base}: there is no {NAMES[0]}, neither here nor in the folder compose"],
+        remedy="name the compose files under orchestration.compose_files",
+    )
 
 
 def _discovered(

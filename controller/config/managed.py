@@ -204,9 +204,18 @@ def probe_of(
     port: int | None,
     ports: tuple[Port, ...],
     healthcheck: HealthCheck | None,
+    exposed: tuple[str, ...] = (),
 ) -> ProbeSpec:
-    """How to ask the service whether it is well: HTTP, its own healthcheck, TCP, or not at all."""
+    """How to ask the service whether it is well: HTTP, its own healthcheck, TCP, or not at all.
+
+    Without a port of its own, one that it only shows to others (`exposed`, `8000/tcp`) is asked at
+    the container's address.
+    """
     target = next((p.target for p in ports if p.published == port and port is not None), port)
+    if target is None:
+        inner = [int(e.partition("/")[0]) for e in exposed if e.endswith("/tcp")]
+        inner += [p.target for p in ports if p.protocol == "tcp"]
+        target = min(inner, default=None)
     said = treatment.values
     has_check = healthcheck is not None and healthcheck.test[:1] not in ((), ("NONE",))
     if said.get("path") and target is not None:

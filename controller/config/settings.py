@@ -139,10 +139,11 @@ class OrchestrationSettings(Strict):
         description="The services the hub answers for, in the order they are shown. "
         'Services with the label heal7.managed: "true" are managed too.',
     )
-    compose_files: list[str] = Field(
-        default_factory=lambda: ["compose/compose.yaml"],
+    compose_files: list[str] | None = Field(
+        None,
         description="Compose files that declare the services, relative to this file; "
-        "later ones are merged over earlier ones.",
+        "later ones are merged over earlier ones. Default: compose.yaml (or compose.yml, "
+        "docker-compose.yml) and its override, beside this file or in the folder compose.",
         min_length=1,
     )
     project: str | None = Field(

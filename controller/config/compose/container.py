@@ -51,7 +51,7 @@ def container_spec(
         environment=tuple(service.get("environment", {}).items()),
         labels=tuple(labels.items()),
         ports=ports_of(service),
-        expose=_expose(service),
+        expose=exposed_of(service),
         mounts=_mounts(service, model),
         networks=_attachments(name, service, model),
         network_mode=_namespace(service, "network_mode", model),
@@ -172,7 +172,8 @@ def _name_in(model: Mapping[str, Any], service: str) -> str:
     return container_name(model["name"], service, model["services"][service])
 
 
-def _expose(service: Service) -> tuple[str, ...]:
+def exposed_of(service: Service) -> tuple[str, ...]:
+    """`port/protocol` of every port that is only shown to other containers."""
     found: dict[str, None] = {}
     for entry in service.get("expose", ()):
         text, _, protocol = entry.partition("/")

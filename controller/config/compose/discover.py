@@ -27,14 +27,20 @@ def named_files(env: Mapping[str, str], folder: str) -> tuple[str, ...]:
 def default_files(folder: str, exists: Callable[[str], bool]) -> tuple[str, ...]:
     """The first compose file of `folder` or of the nearest folder above, and its override."""
     while True:
-        main = _first(folder, NAMES, exists)
-        if main is not None:
-            override = _first(folder, OVERRIDES, exists)
-            return (main,) if override is None else (main, override)
+        found = files_in(folder, exists)
         above = posixpath.dirname(folder)
-        if above == folder:
-            return ()
+        if found or above == folder:
+            return found
         folder = above
+
+
+def files_in(folder: str, exists: Callable[[str], bool]) -> tuple[str, ...]:
+    """The compose file of a folder and its override; empty where there is none."""
+    main = _first(folder, NAMES, exists)
+    if main is None:
+        return ()
+    override = _first(folder, OVERRIDES, exists)
+    return (main,) if override is None else (main, override)
 
 
 def _first(folder: str, names: tuple[str, ...], exists: Callable[[str], bool]) -> str | None:

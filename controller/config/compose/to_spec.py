@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from controller.config.compose.container import container_spec, health_of, ports_of, restart_of
+from controller.config.compose.container import (
+    container_spec,
+    exposed_of,
+    health_of,
+    ports_of,
+    restart_of,
+)
 from controller.config.compose.defaults import shared_with
 from controller.config.compose.hashing import service_hash, stable_hash
 from controller.config.compose.pipeline import Compiled
@@ -84,7 +90,7 @@ def _service(
         depends_on=depends_on,
         managed=managed,
         port=port,
-        probe=probe_of(said, port, ports, health_of(service)),
+        probe=probe_of(said, port, ports, health_of(service), exposed_of(service)),
         recovery=recovery_of(said),
         stays=restart_of(service) in ("always", "unless-stopped"),
         build_context=service.get("build", {}).get("context"),

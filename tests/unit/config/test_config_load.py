@@ -411,6 +411,32 @@ def test_a_stack_without_services_is_refused(tmp_path: Path) -> None:
     assert "no service is declared" in faults(tmp_path, "", "services: {}")[0]
 
 
+@pytest.mark.parametrize(
+    ("there", "found"),
+    [
+        (["compose.yaml"], ["compose.yaml"]),
+        (["docker-compose.yml", "docker-compose.override.yml"],) * 2,
+        (["compose/compose.yaml", "compose/compose.override.yaml"],) * 2,
+        (["compose.yml", "compose/compose.yaml"], ["compose.yml"]),
+    ],
+)
+def test_compose_files_are_found_where_none_is_named(
+    tmp_path: Path, there: list[str], found: list[str]
+) -> None:
+    (tmp_path / "compose").mkdir()
+    for name in there:
+        (tmp_path / name).write_text("services: {web: {image: i}}")
+    (tmp_path / "config.yaml").write_text("")
+    files = load(tmp_path / "config.yaml", {}).stack.config_files
+    assert files == tuple(str(tmp_path / name) for name in found)
+
+
+def test_a_folder_without_a_compose_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("")
+    with pytest.raises(ConfigError, match=r"there is no compose\.yaml, neither here nor"):
+        load(tmp_path / "config.yaml", {})
+
+
 def test_several_compose_files_are_merged(tmp_path: Path) -> None:
     (tmp_path / "over.yaml").write_text("services: {web: {user: me}}")
     found = hub(tmp_path, "orchestration: {compose_files: [compose/compose.yaml, over.yaml]}")
