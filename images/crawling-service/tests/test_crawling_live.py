@@ -190,6 +190,16 @@ async def test_a_page_that_has_not_changed_is_not_sent_again(site: Site, tmp_pat
         assert b"If-None-Match" not in site.heads[-1]
 
 
+async def test_a_host_that_wants_rest_has_it_from_every_crawl(site: Site, tmp_path: Path) -> None:
+    site.answers["/"] = answer("429 Too Many Requests", "", "Retry-After: 100")
+    async with client(app.service, tmp_path) as http:
+        assert [s["reason"] for s in (await result_of(http, "1"))["skipped"]] == ["http_429"]
+        [skipped] = (await result_of(http, "2"))["skipped"]
+    assert skipped["reason"] == "host_busy"
+    assert "left alone for" in skipped["detail"]
+    assert site.asked.count("/") == 1
+
+
 async def test_what_must_not_be_kept_is_not(site: Site, tmp_path: Path) -> None:
     kept = ("Last-Modified: Wed, 01 Jan 2025 00:00:00 GMT", "Cache-Control: no-store")
     site.answers["/"] = answer("200 OK", "secret", *kept)
