@@ -379,3 +379,17 @@ async def test_a_reply_without_end_is_cut_off(head: bytes, piece: bytes, reason:
         async with asyncio.timeout(10):
             await hung_up.wait()
     server.close()
+
+
+async def test_every_request_has_an_example_and_every_status_a_body(tmp_path: Path) -> None:
+    async with client(app.service, tmp_path) as http:
+        document = (await http.get("/openapi.json")).json()
+    schemas = document["components"]["schemas"]
+    operations = [op for path in document["paths"].values() for op in path.values()]
+    for operation in operations:
+        for media in operation.get("requestBody", {}).get("content", {}).values():
+            assert schemas[media["schema"]["$ref"].rpartition("/")[2]]["examples"]
+        if "contract" not in operation.get("tags", []):
+            assert {"200", "413", "422", "500", "503"} <= set(operation["responses"])
+    clean = document["paths"]["/actions/clean"]["post"]["responses"]
+    assert {"404", "409"} <= set(clean)
