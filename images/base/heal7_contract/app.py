@@ -264,9 +264,6 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         return _problem_response(request, cause)
     if refusal.status_code == 404:
         return _problem_response(request, problem.not_found(request.url.path))
-    if refusal.status_code == 400:  # the framework's word for a body that is not JSON
-        fault = {"field": "body", "message": "is not JSON in UTF-8", "kind": "json_invalid"}
-        return _problem_response(request, problem.invalid_body([fault]))
     code = "method_not_allowed" if refusal.status_code == 405 else f"http_{refusal.status_code}"
     return _problem_response(
         request,

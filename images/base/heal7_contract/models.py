@@ -16,16 +16,6 @@ class StrictModel(BaseModel):
 class CompensateRequest(StrictModel):
     """Names what to undo by the action's id, by its idempotency key, or by both."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"idempotency_key": "run-7:crawl", "reason": "a later step failed"}],
-            "anyOf": [
-                {"required": [name], "properties": {name: {"type": "string"}}}
-                for name in ("id", "idempotency_key")
-            ],
-        }
-    )
-
     id: str | None = Field(default=None, min_length=1, max_length=255)
     idempotency_key: str | None = Field(default=None, min_length=1, max_length=255)
     reason: str = Field(min_length=1, max_length=2000)
