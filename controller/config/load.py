@@ -89,6 +89,7 @@ def load(config_file: Path, env: Mapping[str, str]) -> HubConfig:
         compiled.report.fault(Mark(files[0]), "no service is declared, or none is enabled")
     compiled.report.check()
     stack = replace(to_stack(compiled, treatments, __version__), limits=_limits(found.settings))
+    _check_push_port(found, stack)
     database = _runs_database(found, reader, base)
     sources, digest = reader.sources, reader.digest()
     return HubConfig(found.settings, stack, workflows, sources, digest, database, channels)
@@ -104,6 +105,17 @@ def _check_push(found: SettingsFile, compiled: Compiled) -> None:
             f"metrics.push_to: {name!r} is not in the compose files",
             word=name,
             known=compiled.model["services"],
+        )
+
+
+def _check_push_port(found: SettingsFile, stack: StackSpec) -> None:
+    """Raises ConfigError where nothing could ever be sent."""
+    name = found.settings.metrics.push_to
+    if name is not None and stack.services[name].probe.port is None:
+        mark = found.tree.where("metrics", "push_to")
+        raise ConfigError(
+            [f"{mark}: metrics.push_to: the hub knows no port of {name!r}"],
+            remedy="give it a port under orchestration.managed_services, or the label heal7.port",
         )
 
 

@@ -53,13 +53,14 @@ class Collector:
         self._now = now
         self.rounds = 0
         self._told_down: set[str] | None = None
+        self._restored = False
 
     async def run(self) -> None:
         """Until it is cancelled; then keeps what was learnt."""
-        await self.restore()
         try:
             while True:
                 try:
+                    await self.restore()
                     await self.round()
                 except Problem as failure:
                     _log.error("what was seen cannot be kept: %s", failure.detail)
@@ -68,9 +69,12 @@ class Collector:
             await self.keep()
 
     async def restore(self) -> None:
-        """What the last process had learnt."""
+        """What the last process had learnt; once, however often it is asked for."""
+        if self._restored:
+            return
         kept = await self._offload(records.load_watches, self._store)
         self.watches = kept | self.watches
+        self._restored = True
 
     async def round(self) -> None:
         """One look at everything."""
@@ -94,7 +98,9 @@ class Collector:
         return self.targets[name]
 
     async def keep(self) -> None:
-        """Stores what was learnt."""
+        """Stores what was learnt, unless what was learnt before has not been read yet."""
+        if not self._restored:
+            return
         await self._offload(records.save_watches, self._store, list(self.watches.values()))
 
     async def _ask(self, target: Target) -> None:

@@ -19,6 +19,16 @@ ServiceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 class StepIn(StrictModel):
     """One step of a run, as the hub times it. `latency_ms` is null until the step has ended."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"status": {"const": "succeeded"}}},
+            "then": {
+                "required": ["latency_ms"],
+                "properties": {"latency_ms": {"type": "number"}},
+            },
+        }
+    )
+
     service: ServiceName
     latency_ms: Annotated[float, Field(ge=0, le=DAY_MS)] | None = None
     status: StepStatus

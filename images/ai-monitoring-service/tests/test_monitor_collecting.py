@@ -11,10 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
-from ai_monitoring import app
+from ai_monitoring import app, records
 from ai_monitoring.scrape import ScrapeError, scrape
 from ai_monitoring.settings import Settings
-from heal7_contract import clock
+from ai_monitoring.watch import Watch
+from heal7_contract import DocumentStore, clock
+from heal7_contract.problem import store_unavailable
 from heal7_contract.testing import client
 
 METRICS = (
@@ -230,6 +232,27 @@ async def test_a_service_that_is_well_again_ends_its_alerts(
         kinds = [alert["kind"] for alert in shifted["alerts"]]
         assert (kinds.count("level_shift"), kinds.count("slow")) == (1, 8)
         assert (await run("after", 300.0))["anomalies"] == []
+
+
+async def test_a_store_that_cannot_be_used_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failures = records.load_watches, [store_unavailable("disk I/O error")]
+
+    def load(store: DocumentStore) -> dict[str, Watch]:
+        if failures:
+            raise failures.pop()
+        return real(store)
+
+    monkeypatch.setattr(records, "load_watches", load)
+    monkeypatch.setattr(app, "settings", lambda: Settings({}, frozenset(), 0.01))
+    async with client(app.service, tmp_path) as http:
+        async with asyncio.timeout(10):
+            while not looked_once():  # noqa: ASYNC110 - a round of the service's own task
+                await asyncio.sleep(0.01)
+        series = (await http.get("/series", params={"target": "host"})).json()["series"]
+    assert not failures
+    assert len(series) == 3
 
 
 async def test_without_usable_settings_it_says_so(

@@ -223,3 +223,18 @@ async def test_it_is_healthy_and_documents_itself(http: httpx.AsyncClient) -> No
     assert (await http.get("/ready")).json()["ready"] is True
     paths = (await http.get("/openapi.json")).json()["paths"]
     assert {"/actions/monitor", "/alerts", "/alerts/{alert_id}/ack", "/baselines"} <= set(paths)
+
+
+async def test_every_request_has_an_example_and_every_status_a_body(
+    http: httpx.AsyncClient,
+) -> None:
+    document = (await http.get("/openapi.json")).json()
+    schemas = document["components"]["schemas"]
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            for media in operation.get("requestBody", {}).get("content", {}).values():
+                name = media["schema"].get("$ref", "").rpartition("/")[2]
+                shown = schemas[name].get("examples") if name else media["example"]
+                assert shown or path.endswith("/compensate")
+            if "contract" not in operation.get("tags", []):
+                assert {"200", "413", "422", "500", "503"} <= set(operation["responses"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from functools import cache
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 # A crawl's reply may take megabytes, so fewer of them are kept for repeats than is usual.
 service = Service(
-    name="crawling-service", version="0.1.0", port=8013, max_body_bytes=8 << 20, keep=1_000
+    name="crawling-service", version="0.1.0", port=8013, max_body_bytes=4 << 20, keep=1_000
 )
 service.documents(live.CRAWLS, keep=live.KEEP, max_age_s=7 * 86_400)
 service.documents(live.LISTED, keep=live.KEEP, max_age_s=7 * 86_400)
@@ -40,6 +41,8 @@ service.documents(live.KEPT, keep=500, max_age_s=7 * 86_400)
 CLEANINGS = "cleanings"
 service.documents(CLEANINGS, keep=200, max_age_s=7 * 86_400)
 running = live.Live()
+# Cleaning holds all of its records several times over; side by side they would not fit.
+_cleaning = threading.Lock()
 
 CrawlId = Annotated[str, Field(pattern=r"^act_[0-9a-f]{32}$")]
 
@@ -167,12 +170,13 @@ def clean(body: CleanRequest, ctx: Context) -> CleanResult:
     """Normalises and deduplicates records, and says what was changed and left out, and why."""
     from crawling_service.clean_report import clean_result, records_of
 
-    given = body.records
-    if given is None:
-        assert body.crawl_id is not None
-        given = records_of(_finished_crawl(ctx, body.crawl_id), body.what)
-    result = clean_result(ctx.action_id, body, given)
-    ctx.store.put(CLEANINGS, ctx.action_id, result.model_dump(mode="json"))
+    with _cleaning:
+        given = body.records
+        if given is None:
+            assert body.crawl_id is not None
+            given = records_of(_finished_crawl(ctx, body.crawl_id), body.what)
+        result = clean_result(ctx.action_id, body, given)
+        ctx.store.put(CLEANINGS, ctx.action_id, result.model_dump(mode="json"))
     return result
 
 

@@ -61,7 +61,22 @@ class CleanRequest(StrictModel):
                 {"fields": {"name": "홍 길동", "joined": "2025-03-04", "fee": "1650000"}},
             ],
             "normalise": {"dates": ["joined"], "numbers": ["fee"]},
-        }
+        },
+        # What `_one_source` checks, for those who read the schema.
+        oneOf=[
+            {
+                "required": ["crawl_id"],
+                "properties": {"crawl_id": {"type": "string"}, "records": {"type": "null"}},
+            },
+            {
+                "required": ["records"],
+                "properties": {
+                    "records": {"type": "array"},
+                    "crawl_id": {"type": "null"},
+                    "what": {"const": "records"},
+                },
+            },
+        ],
     )
 
     crawl_id: Annotated[str, Field(pattern=r"^act_[0-9a-f]{32}$")] | None = None

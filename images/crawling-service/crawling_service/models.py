@@ -16,9 +16,9 @@ Url = Annotated[str, Field(min_length=1, max_length=MAX_URL_CHARS)]
 PathPattern = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-def example(*examples: dict[str, Any]) -> ConfigDict:
-    """Settings of a model that add examples for the readers of its OpenAPI."""
-    return ConfigDict(json_schema_extra={"examples": list(examples)})
+def example(*examples: dict[str, Any], **more: Any) -> ConfigDict:
+    """Settings of a model that add examples, and more of JSON Schema, to its OpenAPI."""
+    return ConfigDict(json_schema_extra={"examples": list(examples), **more})
 
 
 class CrawlRequest(StrictModel):

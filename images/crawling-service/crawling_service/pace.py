@@ -17,6 +17,7 @@ _HOSTS = 1_000
 class _Host:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     free_at: float = 0.0
+    rests_until: float = 0.0
     users: int = 0
 
 
@@ -47,10 +48,15 @@ class Pace:
         """Nobody asks this host for so long: it said so."""
         until = asyncio.get_running_loop().time() + seconds
         host = self._hosts.setdefault(key, _Host())
-        host.free_at = max(host.free_at, until)
+        host.rests_until = max(host.rests_until, until)
+
+    def rest_left_s(self, key: str) -> float:
+        """How long the host still wants to be left alone."""
+        host = self._hosts.get(key)
+        return max(0.0, host.rests_until - asyncio.get_running_loop().time()) if host else 0.0
 
     def _forget(self, now: float) -> None:
         if len(self._hosts) > _HOSTS:
             for key, host in list(self._hosts.items()):
-                if not host.users and host.free_at <= now:
+                if not host.users and max(host.free_at, host.rests_until) <= now:
                     del self._hosts[key]

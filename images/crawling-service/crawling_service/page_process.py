@@ -10,8 +10,10 @@ import json
 import logging
 import resource
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from crawling_service.page import read_page
@@ -20,7 +22,10 @@ _MEMORY_BYTES = 160 << 20  # of data; the service and this child share one conta
 
 
 def limit_itself() -> None:
-    """No more memory than its share, no file, no core."""
+    """No more memory than its share, no file, no core; and when memory runs out all the same, it is
+    this process that the kernel ends, not the service."""
+    with suppress(OSError):  # a kernel that has no such file
+        Path("/proc/self/oom_score_adj").write_text("1000")
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, _MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

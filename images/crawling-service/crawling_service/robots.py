@@ -1,7 +1,7 @@
 """What a site's robots.txt allows us, because being polite is the first half of this service's job.
 
-RFC 9309: a missing file (4xx) allows everything; a site that can not answer (5xx, no connection)
-allows nothing for now; redirects are followed a few hops, each one guarded.
+RFC 9309: a missing file (4xx) allows everything; a site that can not answer (5xx, 429, no
+connection) allows nothing for now; redirects are followed a few hops, each one guarded.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ALLOW_ALL = Rules(None, None, None)
 
 def rules_from_reply(status: int, body: bytes, limits: Limits) -> Rules:
     """Pure: the rules a robots.txt answer stands for."""
-    if 500 <= status < 600:
+    if status == 429 or 500 <= status < 600:
         return Rules(None, f"robots.txt answered {status}", None)
     if not 200 <= status < 300:
         return ALLOW_ALL

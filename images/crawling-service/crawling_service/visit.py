@@ -136,6 +136,9 @@ class Visitor:
         async with pace.turn(target.host, max(usual, asked or 0.0)), self._slots:
             if target.key in self._asked_to_stop:
                 raise FetchError("host_busy", self._asked_to_stop[target.key])
+            rest_s = pace.rest_left_s(target.host)
+            if rest_s > 0:
+                raise FetchError("host_busy", f"it asked to be left alone for {rest_s:.0f} s more")
             started = asyncio.get_running_loop().time()
             reply = await self._tools.fetcher.get(
                 target,

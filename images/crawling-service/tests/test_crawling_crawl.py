@@ -272,8 +272,9 @@ async def test_a_compressed_page_is_read() -> None:
     assert (outcome.pages[0].page.title, outcome.pages[0].page.text) == ("압축", "본문")
 
 
-async def test_a_site_that_can_not_say_its_rules_is_left_alone() -> None:
-    outcome, asked = await _run(lambda path: _reply("503 Service Unavailable"))
+@pytest.mark.parametrize("status", ["503 Service Unavailable", "429 Too Many Requests"])
+async def test_a_site_that_can_not_say_its_rules_is_left_alone(status: str) -> None:
+    outcome, asked = await _run(lambda path: _reply(status))
     assert asked == ["/robots.txt"]
     assert outcome.skipped[0].reason == "robots_unavailable"
 

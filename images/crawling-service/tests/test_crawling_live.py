@@ -190,6 +190,16 @@ async def test_a_page_that_has_not_changed_is_not_sent_again(site: Site, tmp_pat
         assert b"If-None-Match" not in site.heads[-1]
 
 
+async def test_a_host_that_wants_rest_has_it_from_every_crawl(site: Site, tmp_path: Path) -> None:
+    site.answers["/"] = answer("429 Too Many Requests", "", "Retry-After: 100")
+    async with client(app.service, tmp_path) as http:
+        assert [s["reason"] for s in (await result_of(http, "1"))["skipped"]] == ["http_429"]
+        [skipped] = (await result_of(http, "2"))["skipped"]
+    assert skipped["reason"] == "host_busy"
+    assert "left alone for" in skipped["detail"]
+    assert site.asked.count("/") == 1
+
+
 async def test_what_must_not_be_kept_is_not(site: Site, tmp_path: Path) -> None:
     kept = ("Last-Modified: Wed, 01 Jan 2025 00:00:00 GMT", "Cache-Control: no-store")
     site.answers["/"] = answer("200 OK", "secret", *kept)
@@ -369,3 +379,19 @@ async def test_a_reply_without_end_is_cut_off(head: bytes, piece: bytes, reason:
         async with asyncio.timeout(10):
             await hung_up.wait()
     server.close()
+
+
+async def test_every_request_has_an_example_and_every_status_a_body(tmp_path: Path) -> None:
+    async with client(app.service, tmp_path) as http:
+        document = (await http.get("/openapi.json")).json()
+    schemas = document["components"]["schemas"]
+    for path, operation in (
+        (path, op) for path, ops in document["paths"].items() for op in ops.values()
+    ):
+        for media in operation.get("requestBody", {}).get("content", {}).values():
+            name = media["schema"]["$ref"].rpartition("/")[2]
+            assert path.endswith("/compensate") or schemas[name]["examples"]
+        if "contract" not in operation.get("tags", []):
+            assert {"200", "413", "422", "500", "503"} <= set(operation["responses"])
+    clean = document["paths"]["/actions/clean"]["post"]["responses"]
+    assert {"404", "409"} <= set(clean)

@@ -553,3 +553,5 @@ def test_who_is_sent_the_metrics_must_be_declared(tmp_path: Path) -> None:
     [fault] = faults(tmp_path, "metrics:\n  push_to: wep\n")
     assert "config.yaml:2: metrics.push_to: 'wep' is not in the compose files" in fault
     assert "web" in fault
+    [fault] = faults(tmp_path, "metrics: {push_to: db}")
+    assert fault.endswith("metrics.push_to: the hub knows no port of 'db'")

@@ -11,8 +11,15 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from ai_monitoring.exposition import read
+from ai_monitoring.measures import values
+from controller import clock
 from controller.health.probe import Target
+from controller.metrics.exposition import families
+from controller.metrics.own import Own
 from controller.metrics.push import Pusher
+from controller.model.view import StackView
+from controller.telemetry.metrics import Figures, render
 
 TEXT = b"# TYPE heal7_paused gauge\nheal7_paused 0.0\n"
 
@@ -88,3 +95,24 @@ def test_a_fault_is_said_once_and_its_end_too(caplog: pytest.LogCaptureFixture) 
         "metrics do not arrive at monitor: refused",
         "metrics arrive at monitor again",
     ]
+
+
+def test_the_monitor_understands_what_the_hub_says() -> None:
+    """The two agree on names; a change of one that the other does not follow fails here."""
+    figures, now = Figures(), clock.now()
+    view = StackView("heal7", now, engine_connected=True, engine_since=now)
+
+    def said() -> str:
+        others = families({}, {}, Own(memory_bytes=60_000_000), 0.002, 0, 0)
+        return render(view, "1", figures, others=others).decode()
+
+    before = read(said())
+    figures.observe_probe("saju-service", 0.003)
+    for _ in range(5):
+        figures.count_run("data_collection", "compensated")
+    found = {(v.subject, v.measure): v.value for v in values(before, read(said()), 10)}
+    assert found["", "memory_mb"] == 60.0
+    assert found["", "event_loop_lag_ms"] == pytest.approx(2.0)
+    assert found["", "error_percent"] == 100.0
+    assert 2.5 < found["saju-service", "probe_p95_ms"] <= 5.0
+    assert ("", "cpu_percent") in found
