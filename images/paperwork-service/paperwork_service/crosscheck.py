@@ -32,6 +32,7 @@ from paperwork_service.seen import Line, PageSeen, Word
 
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
 _NUMBERS = re.compile(r"\d[\d,.\-]*")
+_REST = re.compile(r"\d{3}(?!\d)")
 _MARGIN = 0.004
 _UNITS = "조억만천"
 _UNSURE, _LONG = 0.6, 4
@@ -263,10 +264,16 @@ def _readings(amount: Amount, lines: Lines) -> _Readings | None:
 
 
 def _torn(words: Line, place: Place) -> bool:
-    """Whether digits stand right before or after, as of a number whose comma became a gap."""
+    """Whether it may be the rest of a number whose comma became a gap, as in `15,672 888원`."""
     line = " ".join(word.text for word in words)
-    around = line[: place.start].rstrip()[-1:] + line[place.end :].lstrip()[:1]
-    return any(char.isdigit() or char in ",." for char in around)
+    found = line[place.start : place.end]
+    before, after = line[: place.start].rstrip()[-1:], line[place.end :].lstrip()[:1]
+    is_rest = _REST.match(found) is not None and _goes_on(before)
+    return is_rest or (found[-1:].isdigit() and _goes_on(after))
+
+
+def _goes_on(char: str) -> bool:
+    return char.isdigit() or char in (",", ".")
 
 
 def _same_amount(text: str) -> int | float | None:

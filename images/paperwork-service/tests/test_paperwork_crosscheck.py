@@ -92,6 +92,9 @@ def test_a_sum_of_which_nothing_is_agreed_proves_nothing() -> None:
 def test_a_number_torn_at_its_comma_is_no_number() -> None:
     facts = weighed(["합계 15,672 888원"], ["합계 15,672 888원"], ["A 15,672 888H"])
     assert {amount.value for amount in facts.amounts} == {None}
+    beside = "계약금 650,000원 2025년 3 1,200,000원"
+    facts = weighed([beside], [beside], ["A 650,000H 20254 3 1,200,000H"])
+    assert [amount.value for amount in facts.amounts] == [650_000, 1_200_000]
 
 
 @pytest.mark.parametrize(
