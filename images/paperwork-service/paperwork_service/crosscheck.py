@@ -179,29 +179,37 @@ def _confirm_amounts(
         amount if found is None else replace(amount, value=found.agreed())
         for amount, found in zip(amounts, readings, strict=True)
     ]
-    places = [_place_of(settled, name) for name in _SUM]
-    if any(place is None for place in places) or not any(
-        readings[p] for p in places if p is not None
-    ):
-        return settled, ()
-    trio = [place for place in places if place is not None]
+    pages: dict[int, list[int]] = {}
+    for index, amount in enumerate(amounts):
+        if amount.place.line is not None and amount.place.line in lines:
+            pages.setdefault(lines[amount.place.line].page.page, []).append(index)
+    failed = [_settle_sum(settled, readings, page) for page in pages.values()]
+    return settled, tuple(said for said in failed if said is not None)
+
+
+def _settle_sum(
+    settled: list[Amount], readings: Sequence[_Readings | None], page: Sequence[int]
+) -> str | None:
+    """Fits the three amounts of a page's sum together, or takes their values; says so then."""
+    found = (_place_of(settled, page, name) for name in _SUM)
+    trio = [place for place in found if place is not None]
+    if len(trio) < len(_SUM):
+        return None
     choices = [_choices(settled[place], readings[place]) for place in trio]
-    agreed = any(readings[place] and settled[place].value is not None for place in trio)
+    agreed = any(settled[place].value is not None for place in trio)
     fits = [pick for pick in itertools.product(*choices) if pick[0] + pick[1] == pick[2]]
-    if len(fits) == 1 and agreed:
-        for place, value in zip(trio, fits[0], strict=True):
-            settled[place] = replace(settled[place], value=value)
-        return settled, ()
+    values = fits[0] if len(fits) == 1 and agreed else (None, None, None)
+    for place, value in zip(trio, values, strict=True):
+        settled[place] = replace(settled[place], value=value)
+    if values[0] is not None:
+        return None
     said = " and ".join(f"{name} {settled[p].text}" for name, p in zip(_SUM, trio, strict=True))
-    for place in trio:
-        if readings[place] is not None:
-            settled[place] = replace(settled[place], value=None)
-    return settled, (f"the sum does not hold for {said}, as they were read",)
+    return f"the sum does not hold for {said}, as they were read"
 
 
-def _place_of(amounts: Sequence[Amount], name: str) -> int | None:
-    """Where the one amount of this role is; None where there is none or are several."""
-    found = [index for index, amount in enumerate(amounts) if role(amount) == name]
+def _place_of(amounts: Sequence[Amount], page: Sequence[int], name: str) -> int | None:
+    """Where the page's one amount of this role is; None where there is none or are several."""
+    found = [index for index in page if role(amounts[index]) == name]
     return found[0] if len(found) == 1 else None
 
 
