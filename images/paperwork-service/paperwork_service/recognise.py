@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from paperwork_service.limits import Limits
 from paperwork_service.picture import calm, other_size, prepare
-from paperwork_service.seen import PageSeen
+from paperwork_service.seen import Line, PageSeen
 from paperwork_service.tesseract import UnreadableError, read_lines
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TEXT, KOREAN, ENGLISH = "kor+eng", "kor", "eng"
 _POOR = 0.6
+_SIDES = (0, 180, 90, 270)
 
 
 def recognise(
@@ -47,12 +48,24 @@ def recognise(
 
 
 def _look(number: int, picture: Image.Image, limits: Limits) -> PageSeen:
-    seconds = limits.ocr_seconds
-    calmed = calm(picture)
-    lines = read_lines(calmed, TEXT, seconds)
+    upright, lines = _upright(number, picture, limits)
     if not lines:
         return PageSeen(number, [], [], [])
-    again = other_size(calmed, limits)
+    again, seconds = other_size(upright, limits), limits.ocr_seconds
     return PageSeen(
         number, lines, read_lines(again, KOREAN, seconds), read_lines(again, ENGLISH, seconds)
     )
+
+
+def _upright(number: int, picture: Image.Image, limits: Limits) -> tuple[Image.Image, list[Line]]:
+    """The page without specks and its first reading; turned where it was scanned on its side."""
+    best, lines, sure = picture, list[Line](), 0.0
+    for angle in _SIDES:
+        turned = calm(picture.rotate(angle, expand=True) if angle else picture)
+        found = read_lines(turned, TEXT, limits.ocr_seconds)
+        confidence = PageSeen(number, found, [], []).confidence()
+        if angle == 0 or confidence > sure:
+            best, lines, sure = turned, found, confidence
+        if not found or sure >= _POOR:
+            break
+    return best, lines

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import paperwork_files as files
 import pytest
+from PIL import Image
 
 from heal7_contract.testing import client
 from paperwork_service import app, open_document
@@ -95,8 +96,25 @@ async def test_the_scan_gives_the_fields_of_the_invoice_it_was_made_of(
     assert 0.6 < top < bottom < 0.8
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "TIFF", "WEBP", "BMP", "GIF"])
-async def test_pictures_of_every_kind_are_read(http: httpx.AsyncClient, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["WEBP", "BMP", "GIF", "PNG"])
+async def test_pictures_of_every_kind_are_taken(http: httpx.AsyncClient, kind: str) -> None:
+    reply = await _process(http, files.scanned(kind), operations=["extract"])
+    assert (reply.json()["result"]["kind"], reply.json()["result"]["pages"]) == ("image", 1)
+
+
+async def test_a_page_that_lies_on_its_head_is_turned(tmp_path: Path) -> None:
+    path = tmp_path / "scan"
+    with Image.open(files.DATA / "invoice_scan.png") as scan:
+        scan.rotate(180).save(path, "PNG")
+    text = read_picture(str(path), LIMITS, ocr=True).text
+    assert "공급받는자" in text
+    assert "http://demo-site:8080/terms/2025.html" in text
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+async def test_pictures_are_read_however_they_were_packed(
+    http: httpx.AsyncClient, kind: str
+) -> None:
     result = (await _process(http, files.scanned(kind))).json()["result"]
     assert (result["kind"], result["type"]) == ("image", "invoice")
     assert "http://demo-site:8080/terms/2025.html" in result["text"]
