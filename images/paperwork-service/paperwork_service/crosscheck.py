@@ -32,6 +32,7 @@ from paperwork_service.seen import Line, PageSeen, Word
 
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
 _NUMBERS = re.compile(r"\d[\d,.\-]*")
+_POINTS = re.compile(r"\s*[.,][.,\s]*(?=\d)")
 _REST = re.compile(r"\d{3}(?!\d)")
 _MARGIN = 0.004
 _UNITS = "조억만천"
@@ -190,18 +191,22 @@ def _confirm_amounts(
 def _settle_sum(
     settled: list[Amount], readings: Sequence[_Readings | None], page: Sequence[int]
 ) -> str | None:
-    """Fits the three amounts of a page's sum together, or takes their values; says so then."""
+    """Fits the three amounts of a page's sum together. Where all are agreed and yet do not add up,
+    it takes their values and says so."""
     found = (_place_of(settled, page, name) for name in _SUM)
     trio = [place for place in found if place is not None]
     if len(trio) < len(_SUM):
         return None
     choices = [_choices(settled[place], readings[place]) for place in trio]
-    agreed = any(settled[place].value is not None for place in trio)
+    agreed = sum(settled[place].value is not None for place in trio)
     fits = [pick for pick in itertools.product(*choices) if pick[0] + pick[1] == pick[2]]
-    values = fits[0] if len(fits) == 1 and agreed else (None, None, None)
+    fitted = agreed > 0 and len(fits) == 1
+    if not fitted and agreed < len(_SUM):
+        return None  # what is agreed stays, what is not is named already
+    values = fits[0] if fitted else (None, None, None)
     for place, value in zip(trio, values, strict=True):
         settled[place] = replace(settled[place], value=value)
-    if values[0] is not None:
+    if fitted:
         return None
     said = " and ".join(f"{name} {settled[p].text}" for name, p in zip(_SUM, trio, strict=True))
     return f"the sum does not hold for {said}, as they were read"
@@ -215,12 +220,14 @@ def _place_of(amounts: Sequence[Amount], page: Sequence[int], name: str) -> int 
 
 @dataclass(frozen=True, slots=True)
 class _Readings:
-    """What each look makes of one amount. `english` may also be digits that merely begin so."""
+    """What each look makes of one amount; `digits` are those of the first, commas or not, and
+    `digits_agree` the same where English begins with them."""
 
     text: int | float | None
     korean: int | float | None
     english: int | float | None
     digits_agree: int | None
+    digits: int | None = None
 
     def agreed(self) -> int | float | None:
         """The value that both models give, when no well-formed reading differs."""
@@ -258,17 +265,13 @@ def _readings(amount: Amount, lines: Lines) -> _Readings | None:
     english = _text_at(seen.page.english, words[0])
     korean, text = _text_at(seen.page.korean, words[0]), amount.value
     if amount.currency in (None, "KRW"):  # won have no decimals: a point is a comma misread
-        part, english, korean = (look.replace(".", ",") for look in (part, english, korean))
+        part, english, korean = (_POINTS.sub(",", look) for look in (part, english, korean))
         text = text if any(unit in amount.text for unit in _UNITS) else _same_amount(part)
     grouped = _GROUPED.search(english)
     latin = int(_digits(grouped.group())) if grouped else None
     agree = _agrees_on_date(part + "일", english) if "," not in part else latin == int(digits)
-    return _Readings(
-        text,
-        _same_amount(korean),
-        latin,
-        int(digits) if agree and not any(unit in amount.text for unit in _UNITS) else None,
-    )
+    plain = int(digits) if not any(unit in amount.text for unit in _UNITS) else None
+    return _Readings(text, _same_amount(korean), latin, plain if agree else None, plain)
 
 
 def _torn(words: Line, place: Place) -> bool:
