@@ -245,9 +245,8 @@ def _choices(amount: Amount, found: _Readings | None) -> list[int | float]:
         return [] if amount.value is None else [amount.value]
     if amount.value is not None:
         return [amount.value]
-    return list(
-        dict.fromkeys(v for v in (found.text, found.korean, found.english) if v is not None)
-    )
+    values = (found.text, found.korean, found.english, found.digits)
+    return list(dict.fromkeys(value for value in values if value is not None))
 
 
 def _readings(amount: Amount, lines: Lines) -> _Readings | None:
