@@ -7,7 +7,7 @@ English alone look again at the page in another size, and `crosscheck` weighs wh
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from paperwork_service.limits import Limits
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 TEXT, KOREAN, ENGLISH = "kor+eng", "kor", "eng"
+Left = Callable[[], float]
+"""Seconds until the page in hand is given up."""
+
 _POOR = 0.6
 _SIDES = (0, 180, 90, 270)
 
@@ -28,6 +31,10 @@ def recognise(
 ) -> tuple[list[PageSeen], list[str]]:
     """What the pages show, and sentences about those that were not read, or only poorly."""
     started = os.times().elapsed
+
+    def left() -> float:
+        return limits.ocr_last_seconds - (os.times().elapsed - started)
+
     seen: list[PageSeen] = []
     unread: list[str] = []
     for number, picture in pages:
@@ -35,7 +42,7 @@ def recognise(
             unread.append(f"page {number} and those after it were not read: OCR had no time left")
             break
         try:
-            page = _look(number, prepare(picture, limits), limits)
+            page = _look(number, prepare(picture, limits), limits, left)
         except UnreadableError as why:
             unread.append(f"page {number} could not be read by OCR: {why}")
             continue
@@ -47,22 +54,21 @@ def recognise(
     return seen, unread
 
 
-def _look(number: int, picture: Image.Image, limits: Limits) -> PageSeen:
-    upright, lines = _upright(number, picture, limits)
+def _look(number: int, picture: Image.Image, limits: Limits, left: Left) -> PageSeen:
+    upright, lines = _upright(number, picture, left)
     if not lines:
         return PageSeen(number, [], [], [])
-    again, seconds = other_size(upright, limits), limits.ocr_seconds
-    return PageSeen(
-        number, lines, read_lines(again, KOREAN, seconds), read_lines(again, ENGLISH, seconds)
-    )
+    again = other_size(upright, limits)
+    korean, english = (read_lines(again, language, left()) for language in (KOREAN, ENGLISH))
+    return PageSeen(number, lines, korean, english)
 
 
-def _upright(number: int, picture: Image.Image, limits: Limits) -> tuple[Image.Image, list[Line]]:
+def _upright(number: int, picture: Image.Image, left: Left) -> tuple[Image.Image, list[Line]]:
     """The page without specks and its first reading; turned where it was scanned on its side."""
     best, lines, sure = picture, list[Line](), 0.0
     for angle in _SIDES:
         turned = calm(picture.rotate(angle, expand=True) if angle else picture)
-        found = read_lines(turned, TEXT, limits.ocr_seconds)
+        found = read_lines(turned, TEXT, left())
         confidence = PageSeen(number, found, [], []).confidence()
         if angle == 0 or confidence > sure:
             best, lines, sure = turned, found, confidence

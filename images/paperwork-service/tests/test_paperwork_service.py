@@ -160,6 +160,9 @@ async def test_pages_that_no_time_is_left_for_are_named(tmp_path: Path) -> None:
     reading = read_picture(str(path), replace(LIMITS, ocr_seconds=0), ocr=True)
     assert reading.text == ""
     assert reading.unread == ["page 1 and those after it were not read: OCR had no time left"]
+    reading = read_picture(str(path), replace(LIMITS, ocr_last_seconds=0), ocr=True)
+    assert reading.unread[0] == "page 1 could not be read by OCR: it took too long"
+    assert len(reading.unread) == 2
 
 
 async def test_a_picture_is_not_read_unless_ocr_is_asked_for(http: httpx.AsyncClient) -> None:
