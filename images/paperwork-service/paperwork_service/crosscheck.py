@@ -32,6 +32,8 @@ from paperwork_service.seen import Line, PageSeen, Word
 
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
 _NUMBERS = re.compile(r"\d[\d,.\-]*")
+_POINTS = re.compile(r"\s*[.,][.,\s]*(?=\d)")
+_REST = re.compile(r"\d{3}(?!\d)")
 _MARGIN = 0.004
 _UNITS = "조억만천"
 _UNSURE, _LONG = 0.6, 4
@@ -178,40 +180,54 @@ def _confirm_amounts(
         amount if found is None else replace(amount, value=found.agreed())
         for amount, found in zip(amounts, readings, strict=True)
     ]
-    places = [_place_of(settled, name) for name in _SUM]
-    if any(place is None for place in places) or not any(
-        readings[p] for p in places if p is not None
-    ):
-        return settled, ()
-    trio = [place for place in places if place is not None]
+    pages: dict[int, list[int]] = {}
+    for index, amount in enumerate(amounts):
+        if amount.place.line is not None and amount.place.line in lines:
+            pages.setdefault(lines[amount.place.line].page.page, []).append(index)
+    failed = [_settle_sum(settled, readings, page) for page in pages.values()]
+    return settled, tuple(said for said in failed if said is not None)
+
+
+def _settle_sum(
+    settled: list[Amount], readings: Sequence[_Readings | None], page: Sequence[int]
+) -> str | None:
+    """Fits the three amounts of a page's sum together. Where all are agreed and yet do not add up,
+    it takes their values and says so."""
+    found = (_place_of(settled, page, name) for name in _SUM)
+    trio = [place for place in found if place is not None]
+    if len(trio) < len(_SUM):
+        return None
     choices = [_choices(settled[place], readings[place]) for place in trio]
-    agreed = any(readings[place] and settled[place].value is not None for place in trio)
+    agreed = sum(settled[place].value is not None for place in trio)
     fits = [pick for pick in itertools.product(*choices) if pick[0] + pick[1] == pick[2]]
-    if len(fits) == 1 and agreed:
-        for place, value in zip(trio, fits[0], strict=True):
-            settled[place] = replace(settled[place], value=value)
-        return settled, ()
+    fitted = agreed > 0 and len(fits) == 1
+    if not fitted and agreed < len(_SUM):
+        return None  # what is agreed stays, what is not is named already
+    values = fits[0] if fitted else (None, None, None)
+    for place, value in zip(trio, values, strict=True):
+        settled[place] = replace(settled[place], value=value)
+    if fitted:
+        return None
     said = " and ".join(f"{name} {settled[p].text}" for name, p in zip(_SUM, trio, strict=True))
-    for place in trio:
-        if readings[place] is not None:
-            settled[place] = replace(settled[place], value=None)
-    return settled, (f"the sum does not hold for {said}, as they were read",)
+    return f"the sum does not hold for {said}, as they were read"
 
 
-def _place_of(amounts: Sequence[Amount], name: str) -> int | None:
-    """Where the one amount of this role is; None where there is none or are several."""
-    found = [index for index, amount in enumerate(amounts) if role(amount) == name]
+def _place_of(amounts: Sequence[Amount], page: Sequence[int], name: str) -> int | None:
+    """Where the page's one amount of this role is; None where there is none or are several."""
+    found = [index for index in page if role(amounts[index]) == name]
     return found[0] if len(found) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Readings:
-    """What each look makes of one amount. `english` may also be digits that merely begin so."""
+    """What each look makes of one amount; `digits` are those of the first, commas or not, and
+    `digits_agree` the same where English begins with them."""
 
     text: int | float | None
     korean: int | float | None
     english: int | float | None
     digits_agree: int | None
+    digits: int | None = None
 
     def agreed(self) -> int | float | None:
         """The value that both models give, when no well-formed reading differs."""
@@ -229,9 +245,8 @@ def _choices(amount: Amount, found: _Readings | None) -> list[int | float]:
         return [] if amount.value is None else [amount.value]
     if amount.value is not None:
         return [amount.value]
-    return list(
-        dict.fromkeys(v for v in (found.text, found.korean, found.english) if v is not None)
-    )
+    values = (found.text, found.korean, found.english, found.digits)
+    return list(dict.fromkeys(value for value in values if value is not None))
 
 
 def _readings(amount: Amount, lines: Lines) -> _Readings | None:
@@ -249,24 +264,26 @@ def _readings(amount: Amount, lines: Lines) -> _Readings | None:
     english = _text_at(seen.page.english, words[0])
     korean, text = _text_at(seen.page.korean, words[0]), amount.value
     if amount.currency in (None, "KRW"):  # won have no decimals: a point is a comma misread
-        part, english, korean = (look.replace(".", ",") for look in (part, english, korean))
+        part, english, korean = (_POINTS.sub(",", look) for look in (part, english, korean))
         text = text if any(unit in amount.text for unit in _UNITS) else _same_amount(part)
     grouped = _GROUPED.search(english)
     latin = int(_digits(grouped.group())) if grouped else None
     agree = _agrees_on_date(part + "일", english) if "," not in part else latin == int(digits)
-    return _Readings(
-        text,
-        _same_amount(korean),
-        latin,
-        int(digits) if agree and not any(unit in amount.text for unit in _UNITS) else None,
-    )
+    plain = int(digits) if not any(unit in amount.text for unit in _UNITS) else None
+    return _Readings(text, _same_amount(korean), latin, plain if agree else None, plain)
 
 
 def _torn(words: Line, place: Place) -> bool:
-    """Whether digits stand right before or after, as of a number whose comma became a gap."""
+    """Whether it may be the rest of a number whose comma became a gap, as in `15,672 888원`."""
     line = " ".join(word.text for word in words)
-    around = line[: place.start].rstrip()[-1:] + line[place.end :].lstrip()[:1]
-    return any(char.isdigit() or char in ",." for char in around)
+    found = line[place.start : place.end]
+    before, after = line[: place.start].rstrip()[-1:], line[place.end :].lstrip()[:1]
+    is_rest = _REST.match(found) is not None and _goes_on(before)
+    return is_rest or (found[-1:].isdigit() and _goes_on(after))
+
+
+def _goes_on(char: str) -> bool:
+    return char.isdigit() or char in (",", ".")
 
 
 def _same_amount(text: str) -> int | float | None:

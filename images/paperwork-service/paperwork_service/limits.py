@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bytes, counts and seconds. `memory_bytes` is the child's whole address space,
-    `table_seconds` the processor time after which no more tables are looked for, `ocr_seconds` the
-    time after which OCR begins no other page. `pixels` bounds a picture as it comes, `page_pixels`
-    a page as it is read."""
+    """Bytes, counts and seconds.
+
+    `memory_bytes` is the child's whole address space, `table_seconds` the processor time after
+    which no more tables are looked for. OCR begins no other page after `ocr_seconds` and gives up
+    the one in hand after `ocr_last_seconds`. `pixels` bounds a picture as it comes, `page_pixels` a
+    page as it is read.
+    """
 
     file_bytes: int = 10_000_000
     stored_bytes: int = 1_000_000_000
@@ -29,7 +32,8 @@ class Limits:
     draft_side: int = 3_600
     page_pixels: int = 9_000_000
     render_dpi: int = 300
-    ocr_seconds: float = 30.0
+    ocr_seconds: float = 25.0
+    ocr_last_seconds: float = 45.0
     cpu_seconds: int = 30
     wall_seconds: float = 55.0
     memory_bytes: int = 256_000_000

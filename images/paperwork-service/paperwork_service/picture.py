@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
@@ -17,6 +18,7 @@ _STEEPEST, _COARSE, _FINE = 6.0, 0.5, 0.1  # degrees
 _WORTH_TURNING = 0.15
 _SMALL = 1_200_000  # pixels: below it letters are too few pixels high
 _MOST_ENLARGED = 2.0
+_COVERS = 0.7  # of the page's width
 
 Image.MAX_IMAGE_PIXELS = None  # the bound is ours, and is asked for before anything is decoded
 
@@ -66,7 +68,7 @@ def pages_of_pdf(path: str, numbers: list[int], limits: Limits) -> Iterator[Imag
             page = document[number - 1]
             width, height = page.get_size()
             points = max(1.0, width * height)
-            scale = min(limits.render_dpi / 72, (limits.page_pixels / points) ** 0.5)
+            scale = min(_scale(page, limits), (limits.page_pixels / points) ** 0.5)
             if width * scale < 1 or height * scale < 1:
                 raise broken(f"page {number} has no area")
             drawn = page.render(scale=scale, grayscale=True)
@@ -77,6 +79,18 @@ def pages_of_pdf(path: str, numbers: list[int], limits: Limits) -> Iterator[Imag
         raise broken(str(error)[:200]) from None
     finally:
         document.close()
+
+
+def _scale(page: Any, limits: Limits) -> float:
+    """That of the scan that covers the page, or the usual one: pixels drawn larger say no more."""
+    import pypdfium2.raw
+
+    most, width = limits.render_dpi / 72, page.get_width()
+    for image in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE], max_depth=2):
+        left, _, right, _ = image.get_bounds()
+        if right - left > _COVERS * width:
+            return float(min(most, image.get_px_size()[0] / (right - left)))
+    return most
 
 
 def prepare(picture: Image.Image, limits: Limits) -> Image.Image:

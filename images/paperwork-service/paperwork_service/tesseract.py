@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _WORD = "5"
 _TABS = 11
-_SPARE_SECONDS = 5.0
 
 
 class UnreadableError(Exception):
@@ -35,7 +34,7 @@ def read_lines(picture: Image.Image, languages: str, seconds: float) -> list[Lin
             command,
             input=header + picture.tobytes(),
             capture_output=True,
-            timeout=seconds + _SPARE_SECONDS,
+            timeout=max(0.1, seconds),
             check=False,
             # One thread: more only take turns on the one processor a document may use.
             env={"PATH": os.environ.get("PATH", os.defpath), "OMP_THREAD_LIMIT": "1"},

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parents[1]
@@ -27,8 +27,6 @@ from paperwork_service.read_pdf import read_picture  # noqa: E402
 from paperwork_service.summary import summarise  # noqa: E402
 
 _FONT = "/usr/share/fonts/truetype/nanum/NanumGothic.ttf"
-# One process reads many pages here, so the bound on one document's time is lifted.
-_LIMITS = replace(LIMITS, ocr_seconds=100_000.0)
 Spoil = Callable[[Image.Image, random.Random], Image.Image]
 
 
@@ -108,7 +106,7 @@ def read(page: Image.Image, folder: Path) -> tuple[set[tuple[str, object]], bool
     """The facts stated, and whether a person is asked to look."""
     path = folder / "page.png"
     page.save(path)
-    reading = read_picture(str(path), _LIMITS, ocr=True)
+    reading = read_picture(str(path), LIMITS, ocr=True)
     result = summarise("doc", "image", reading, ["extract", "ocr", "classify"])
     assert result.fields is not None
     stated: set[tuple[str, object]] = {("amount", a.value) for a in result.fields.amounts}

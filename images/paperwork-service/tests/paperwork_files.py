@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import docx
+import openpyxl
+from PIL import Image
 
 _LATIN = b"/F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
 DATA = Path(__file__).parent / "data"
@@ -54,6 +57,42 @@ def picture_pdf(picture: bytes, data: bytes) -> bytes:
         body + b"\nstream\n" + data + b"\nendstream",
     ]
     return _assemble(objects, b"")
+
+
+def scanned(kind: str, pages: int = 1) -> bytes:
+    """The sample scan as a file of another kind: `PDF` and `TIFF` may have several pages."""
+    out = io.BytesIO()
+    with Image.open(DATA / "invoice_scan.png") as picture:
+        page = picture.convert("RGB" if kind in ("JPEG", "WEBP") else "L")
+        several = {"save_all": True, "append_images": [page] * (pages - 1)} if pages > 1 else {}
+        page.save(out, kind, **several)
+    return out.getvalue()
+
+
+def mixed_pdf() -> bytes:
+    """A page of text, then a page that is the sample scan."""
+    import pypdfium2
+
+    out, whole = io.BytesIO(), pypdfium2.PdfDocument.new()
+    for data in ((DATA / "invoice.pdf").read_bytes(), scanned("PDF")):
+        whole.import_pages(pypdfium2.PdfDocument(data))
+    whole.save(out)
+    return out.getvalue()
+
+
+def workbook() -> bytes:
+    """A sheet of an invoice's sums, as numbers with a format."""
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    sheet = book.active
+    assert sheet is not None
+    sheet.title = "청구"
+    sheet.append(["세금계산서"])
+    for label, amount in (("공급가액", 1_500_000), ("세액", 150_000), ("합계", 1_650_000)):
+        sheet.append([label, amount])
+        sheet.cell(sheet.max_row, 2).number_format = "#,##0"
+    sheet.append(["작성일", date(2025, 2, 3)])
+    book.save(out)
+    return out.getvalue()
 
 
 def korean_pdf(text: str) -> bytes:

@@ -49,6 +49,8 @@ def weighed(
         ("1,650,000원", "1,650,000원", "1,650,0008", 1_650_000),  # 원 read as one more digit
         ("1.500.000원", "1,500,000원", "1,500,000H", 1_500_000),
         ("500원", "500원", "5008", 500),
+        ("2,549,977원", "22549,977원", "2,549,.97721", 2_549_977),
+        ("9,578,442원", "9578,442원", "9,578, 4422", 9_578_442),
         ("1억원", "1억원", "12]", None),
         ("150,000원", "150,000원", "160,000H", None),  # two models differ
         ("150,000원", "160,000원", "150,000H", None),
@@ -83,6 +85,20 @@ def test_a_sum_that_no_reading_makes_leaves_none_of_its_amounts() -> None:
     assert any("the sum does not hold" in doubt for doubt in facts.doubts)
 
 
+def test_a_sum_fills_in_digits_whose_commas_were_lost() -> None:
+    read = SUM.format("25,499,770", "2549,977", "28,049,747")
+    korean = SUM.format("25,499,770", "22549,977", "28,049,747")
+    facts = weighed([read], [korean], [SUM.format("25,499,770", "SHSSHSSH", "28,049,747")])
+    assert [amount.value for amount in facts.amounts] == [25_499_770, 2_549_977, 28_049_747]
+
+
+def test_what_is_agreed_stays_where_the_rest_of_a_sum_is_lost() -> None:
+    read = SUM.format("25,499,770", "9,999,999", "28,049,747")
+    facts = weighed([read], [read], [SUM.format("25,499,770", "SHSSHSSHS", "28,049,747")])
+    assert [amount.value for amount in facts.amounts] == [25_499_770, None, 28_049_747]
+    assert len(facts.doubts) == 1
+
+
 def test_a_sum_of_which_nothing_is_agreed_proves_nothing() -> None:
     read = SUM.format("1,100,000", "110,000", "1,210,000")
     facts = weighed([read], [read], [SUM.format("9,900,001", "990,007", "9,990,002")])
@@ -92,6 +108,9 @@ def test_a_sum_of_which_nothing_is_agreed_proves_nothing() -> None:
 def test_a_number_torn_at_its_comma_is_no_number() -> None:
     facts = weighed(["합계 15,672 888원"], ["합계 15,672 888원"], ["A 15,672 888H"])
     assert {amount.value for amount in facts.amounts} == {None}
+    beside = "계약금 650,000원 2025년 3 1,200,000원"
+    facts = weighed([beside], [beside], ["A 650,000H 20254 3 1,200,000H"])
+    assert [amount.value for amount in facts.amounts] == [650_000, 1_200_000]
 
 
 @pytest.mark.parametrize(
