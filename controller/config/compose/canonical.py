@@ -123,6 +123,8 @@ def _build_args(node: Node, context: Context) -> dict[str, str]:
 
 
 def _build(node: Node, context: Context) -> dict[str, Any]:
+    if node.value == "":
+        return {}
     if isinstance(node.value, str):
         build: dict[str, Any] = {"context": node.value}
     else:
@@ -243,6 +245,9 @@ _DEPLOY = mapped(
 
 
 def _additional_contexts(node: Node, context: Context) -> dict[str, str]:
+    for item in node.items():
+        if "=" not in str(item.value):
+            context.fault(item, f"found {shapes.described(item)}; allowed: name=where")
     found = labels(node, context)
     return {key: text if is_remote(text) else context.path(text) for key, text in found.items()}
 

@@ -1,6 +1,7 @@
 """`${VAR}` in values, by the reference's rules, so that one file means the same to both.
 
-`$A ${A} ${A:-b} ${A-b} ${A:?e} ${A?e} ${A:+b} ${A+b}`, nested, `$$` for a dollar. Keys are never
+`$A ${A} ${A:-b} ${A-b} ${A:?e} ${A?e} ${A:+b} ${A+b}`, nested, `$$` for a dollar; one that starts no
+variable stands for itself, as in `^a$`. Keys are never
 interpolated. An unset variable is empty text and a warning.
 """
 
@@ -65,9 +66,7 @@ class Interpolator:
             return self._braced(template[at + 1 : end], depth), end + 1
         name = _NAME.match(template, at)
         if name is None:
-            raise InterpolationError(
-                'a "$" that starts no variable; write "$$" for a dollar sign itself'
-            )
+            return "$", at
         return self._value(name.group()), name.end()
 
     def _braced(self, inside: str, depth: int) -> str:

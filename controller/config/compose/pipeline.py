@@ -119,7 +119,9 @@ def environment(
 
 def _load(request: Request, sources: Sources) -> list[Node]:
     trees = sources.documents(request.files)
-    if not trees:
+    if not any(tree.map() for tree in trees if isinstance(tree.value, dict)) and all(
+        isinstance(tree.value, dict) for tree in trees
+    ):
         raise ConfigError(
             [f"{path}: the file is empty" for path in request.files] or ["no compose file given"],
             remedy="name a compose file with at least one service",
@@ -135,6 +137,9 @@ def _project_name(request: Request, trees: list[Node], env: Mapping[str, str]) -
     name = declared_name(trees, env) or request.fallback_project
     if name:
         return name
+    said = next((node for tree in trees if (node := tree.get("name"))), None)
+    if said is not None and isinstance(said.value, str) and said.value:
+        check_name("", f"{said.mark}: name")
     folder = normalise_name(posixpath.basename(request.project_directory))
     if not folder:
         raise ConfigError(

@@ -108,7 +108,7 @@ SERVICE_CASES = [
     ("env_file: [{required: true}]", "services.web.env_file[0]: the key path is missing"),
     ("hostname: ${H:?set H}", "the required variable H has no value: set H"),
     ("hostname: ${H", 'services.web.hostname: a "${" without its closing "}"'),
-    ("hostname: a$", '"$$" for a dollar sign'),
+    ("build: {additional_contexts: [b]}", "allowed: name=where"),
 ]
 
 
@@ -134,6 +134,8 @@ def test_a_service_is_refused_with_line_and_key(body: str, said: str) -> None:
         ("services:\n  web:", 2, "services.web: found nothing"),
         ("services:\n  'we b': {image: i}", 2, "may hold only"),
         ("services:\n  web: {}", 2, "neither an image nor a build"),
+        ("{}", 0, "the file is empty"),
+        ("name: '='\nservices: {a: {image: i}}", 1, "found project name ''"),
         ("include: [a.yaml]\nservices: {a: {image: i}}", 1,
          "include: /p/demo/a.yaml: there is no such file"),
         ("services:\n  a: {image: i, depends_on: [b]}\n  b: {image: i, depends_on: [a]}", 2,
