@@ -89,17 +89,25 @@ def parse(
     return found
 
 
-def parse_raw(text: str, file: str, report: Report) -> dict[str, str]:
-    """Variables of an env_file with `format: raw`: everything after `=` is the value as it is."""
+def parse_raw(text: str, file: str, lookup: Lookup, report: Report) -> dict[str, str]:
+    """Variables of an env_file with `format: raw`: everything after `=` is the value as it is.
+
+    `lookup` serves lines that only name a variable.
+    """
     found: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        name, equals, value = line.partition("=")
-        if not equals or not name.strip() or " " in name.strip():
+        name, equals, value = line.lstrip().partition("=")
+        if not equals and name.isidentifier():
+            inherited = lookup(name)
+            if inherited is not None:
+                found[name] = inherited
+            continue
+        if not equals or not name or any(char.isspace() for char in name):
             report.fault(Mark(file, number), "not a line of the form NAME=value")
             continue
-        found[name.strip()] = value
+        found[name] = value
     return found
 
 
@@ -112,8 +120,6 @@ def _value(reader: _Reader, mark: Mark) -> tuple[str, bool]:
     end = len(reader.text) if end < 0 else end
     line = reader.text[reader.at : end]
     reader.at = end
-    if line.startswith("#"):
-        return "", False
     return line.split(" #", 1)[0].rstrip(), True
 
 

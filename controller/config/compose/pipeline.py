@@ -195,7 +195,7 @@ def _read_mapping_files(
         if text is None:
             continue
         if entry.get("format") == "raw":
-            found.update(dotenv.parse_raw(text, entry["path"], context.report))
+            found.update(dotenv.parse_raw(text, entry["path"], context.env.get, context.report))
             continue
         known = {**environment, **context.env}
         found.update(dotenv.parse(text, entry["path"], known.get, context.report, dict(found)))
