@@ -28,6 +28,7 @@ _CURRENCIES = (
 _UNITS = {"조": 10**12, "억": 10**8, "만": 10**4, "천": 10**3}
 _PART = re.compile(r"(\d[\d,]*(?:\.\d+)*)\s?([조억만천]*)")
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
+_POINTED = re.compile(r"\d{1,3}\.\d{3}\s?원")
 _DATE = re.compile(
     r"(?<![\d.-])(\d{4})(?:\s?년\s?(\d{1,2})\s?월\s?(\d{1,2})\s?일|([-./])(\d{1,2})\4(\d{1,2})(?![\d-]))"
 )
@@ -209,7 +210,7 @@ def check_digit_ok(number: str) -> bool:
 def _amounts(line: str, number: int) -> list[Amount]:
     """With a currency; and, where a known label stands before it, grouped digits without one."""
     found = [
-        Amount(_label(before, _AMOUNT_LABELS), text, value_of(text), _currency(text), place)
+        Amount(_label(before, _AMOUNT_LABELS), text, _value(text), _currency(text), place)
         for before, text, place in _matches(_AMOUNT, line, number)
     ]
     blank = line
@@ -240,6 +241,11 @@ def _label(before: str, known: Sequence[str]) -> str | None:
     ends = [(squeezed.rfind(word) + len(word), len(word), word) for word in known]
     best = max((entry for entry in ends if entry[0] >= entry[1]), default=None)
     return best[2] if best else None
+
+
+def _value(text: str) -> int | float | None:
+    """None for `650.000원` too: 650 or 650,000, and nobody can tell which was meant."""
+    return None if _POINTED.fullmatch(text) else value_of(text)
 
 
 def value_of(text: str) -> int | float | None:

@@ -19,6 +19,58 @@ Operation = Annotated[
 
 _ID = "doc_1fe4a0c36dbfbbd1f2f5bd8ca7ff2a35"
 _EXAMPLE: dict[str, Any] = {"document_id": _ID, "operations": ["extract", "ocr", "classify"]}
+_DIGEST = "1fe4a0c36dbfbbd1f2f5bd8ca7ff2a35" * 2
+_SOURCE = {"method": "ocr", "page": 1, "confidence": 0.88, "box": [0.512, 0.682, 0.633, 0.732]}
+_DOCUMENT_EXAMPLE: dict[str, Any] = {
+    "document_id": _ID,
+    "name": "invoice_scan.png",
+    "kind": "image",
+    "size": 47_771,
+    "sha256": _DIGEST,
+    "uploaded": "2026-11-26T12:00:00.000Z",
+    "template": None,
+}
+_RESULT_EXAMPLE: dict[str, Any] = {
+    **_EXAMPLE,
+    "kind": "image",
+    "pages": 1,
+    "ocr_pages": [1],
+    "text": "세금계산서\n합계 11650,000원",
+    "text_truncated": False,
+    "tables": [],
+    "tables_truncated": False,
+    "fields": {
+        "amounts": [
+            {
+                "label": "합계",
+                "text": "11650,000원",
+                "value": 1_650_000,
+                "currency": "KRW",
+                "source": _SOURCE,
+            }
+        ],
+        "dates": [],
+        "business_numbers": [],
+        "urls": [],
+    },
+    "urls": [],
+    "type": "invoice",
+    "confidence": 0.85,
+    "reasons": ["'세금계산서' as the title (+11)"],
+    "needs_review": False,
+    "review_reasons": [],
+}
+_MADE_EXAMPLE: dict[str, Any] = {
+    "document_id": _ID,
+    "template": "tax_invoice",
+    "format": "pdf",
+    "name": "세금계산서_주식회사_힐세븐.pdf",
+    "size": 61_475,
+    "sha256": _DIGEST,
+    "pages": 1,
+    "totals": {"supply": 1_500_000, "tax": 150_000, "total": 1_650_000},
+    "file": f"/documents/{_ID}/file",
+}
 
 
 class ProcessRequest(StrictModel):
@@ -102,6 +154,8 @@ class ProcessResult(StrictModel):
     `needs_review`: what was read may differ from what the document says; `review_reasons` say why.
     """
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_RESULT_EXAMPLE]})
+
     document_id: str
     operations: list[str]
     kind: str
@@ -123,6 +177,8 @@ class ProcessResult(StrictModel):
 class DocumentOut(StrictModel):
     """`uploaded` is RFC 3339, UTC; `template` is what it was generated from, null if uploaded."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_DOCUMENT_EXAMPLE]})
+
     document_id: str
     name: str
     kind: Literal["pdf", "docx", "xlsx", "image"]
@@ -134,6 +190,12 @@ class DocumentOut(StrictModel):
 
 class DocumentDetail(DocumentOut):
     """`process_ids` are the stored runs of `process`, newest first; `latest` is its result."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{**_DOCUMENT_EXAMPLE, "process_ids": [], "latest": _RESULT_EXAMPLE}]
+        }
+    )
 
     process_ids: list[str]
     latest: ProcessResult | None
@@ -154,6 +216,8 @@ class SumsOut(StrictModel):
 
 class GenerateResult(StrictModel):
     """`file` is where the document is fetched; `pages` is null for docx, which has none yet."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_MADE_EXAMPLE]})
 
     document_id: str
     template: str

@@ -20,6 +20,8 @@ _FONT = "맑은 고딕"
 _SHADE = "F1F3F5"
 _WIDTH = 174  # millimetres between the margins of A4
 _LABEL_SHARE = 0.19
+_SIZE = 9.0
+_CELL_MARGINS, _MM_A_POINT, _DIGIT_WIDTH = 4.0, 0.353, 0.6  # the last in shares of the size
 _MADE = datetime.datetime(2000, 1, 1)  # noqa: DTZ001 - the format has no zone; no time inside
 _ALIGN: dict[Align, WD_ALIGN_PARAGRAPH] = {
     "left": WD_ALIGN_PARAGRAPH.LEFT,
@@ -50,6 +52,9 @@ def _set_up(document: Any, paper: Paper) -> None:
     style = document.styles["Normal"]
     style.font.name, style.font.size = _FONT, Pt(10)
     style.element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), _FONT)
+    language = OxmlElement("w:lang")
+    language.set(qn("w:eastAsia"), "ko-KR")  # words are broken and spelled as Korean
+    style.element.get_or_add_rPr().append(language)
     style.paragraph_format.space_after = Pt(0)
     core = document.core_properties
     core.title, core.author, core.language = paper.title, paper.author, "ko-KR"
@@ -108,7 +113,8 @@ def _table(document: Any, block: Table) -> None:
         _fill(cell, column.title, "center", bold=True, shaded=True)
     for row, texts in zip(rows, block.rows, strict=True):
         for cell, text, column in zip(row.cells, texts, block.columns, strict=True):
-            _fill(cell, text, column.align)
+            size = _fitting(text, column.share) if column.align == "right" else _SIZE
+            _fill(cell, text, column.align, size)
     _paragraph(document, "", size=4)
 
 
@@ -117,7 +123,8 @@ def _sums(document: Any, block: Sums) -> None:
     grid = _grid(document, 1, [share * 0.3, share * 0.7] * len(block.pairs))
     for place, (name, amount) in enumerate(block.pairs):
         _fill(grid.rows[0].cells[2 * place], name, "center", bold=True, shaded=True)
-        _fill(grid.rows[0].cells[2 * place + 1], amount, "right", bold=True)
+        size = _fitting(amount, share * 0.7)
+        _fill(grid.rows[0].cells[2 * place + 1], amount, "right", size, bold=True)
 
 
 def _signatures(document: Any, block: Signatures) -> None:
@@ -134,6 +141,8 @@ def _grid(document: Any, rows: int, shares: list[float], *, ruled: bool = True) 
     grid = document.add_table(rows=rows, cols=len(shares))
     grid.style = "Table Grid" if ruled else "Normal Table"
     grid.alignment, grid.autofit = WD_TABLE_ALIGNMENT.CENTER, False
+    for row in grid.rows:
+        row._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))
     for column, share in zip(grid.columns, shares, strict=True):
         column.width = Mm(_WIDTH * share)
         for cell in column.cells:
@@ -141,10 +150,24 @@ def _grid(document: Any, rows: int, shares: list[float], *, ruled: bool = True) 
     return grid
 
 
+def _fitting(text: str, share: float) -> float:
+    """The size at which a number is one line of its column: half of one reads as another."""
+    room = (share * _WIDTH - _CELL_MARGINS) / _MM_A_POINT
+    return min(_SIZE, room / (_DIGIT_WIDTH * max(1, len(text))))
+
+
 def _fill(
-    cell: Any, text: str, align: Align = "left", *, bold: bool = False, shaded: bool = False
+    cell: Any,
+    text: str,
+    align: Align = "left",
+    size: float = _SIZE,
+    *,
+    bold: bool = False,
+    shaded: bool = False,
 ) -> None:
-    _write(cell.paragraphs[0], text, align, 9, bold=bold)
+    paragraph = cell.paragraphs[0]
+    paragraph.paragraph_format.space_before = paragraph.paragraph_format.space_after = Pt(3)
+    _write(paragraph, text, align, size, bold=bold)
     if shaded:
         shade = OxmlElement("w:shd")
         shade.set(qn("w:val"), "clear")

@@ -1,4 +1,4 @@
-"""Makes the good and the hostile documents that the tests upload."""
+"""Makes the good and the hostile documents that the tests upload, and uploads them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import struct
 import zipfile
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import docx
+import httpx
 import openpyxl
 from PIL import Image
 
@@ -181,3 +183,16 @@ def lying_zip(data: bytes) -> bytes:
 def ole_with(stream: str) -> bytes:
     """The start of an OLE container that names `stream`."""
     return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500) + stream.encode("utf-16-le")
+
+
+async def upload(http: httpx.AsyncClient, data: bytes, name: str = "x.pdf") -> httpx.Response:
+    return await http.post("/documents", files={"file": (name, data)})
+
+
+async def process(
+    http: httpx.AsyncClient, data: bytes, key: str = "run1:process", **body: Any
+) -> httpx.Response:
+    uploaded = await upload(http, data)
+    assert uploaded.status_code == 201, uploaded.text
+    request = {"document_id": uploaded.json()["document_id"], **body}
+    return await http.post("/actions/process", json=request, headers={"Idempotency-Key": key})

@@ -19,20 +19,27 @@ from paperwork_service.facts import check_digit_ok, find_facts, find_urls
         ("금액 1.5억원", 150_000_000, "KRW"),
         ("₩ 12,000", 12_000, "KRW"),
         ("USD 1,234.56", 1234.56, "USD"),
+        ("단가 12.5원", 12.5, "KRW"),
+        ("공급가액\t1,500,000", 1_500_000, None),
         ("99.90 EUR", 99.9, "EUR"),
     ],
 )
-def test_amounts(text: str, value: float, currency: str) -> None:
+def test_amounts(text: str, value: float, currency: str | None) -> None:
     (amount,) = find_facts(text).amounts
     assert (amount.value, amount.currency) == (value, currency)
 
 
-@pytest.mark.parametrize("text", ["제1원칙", "수량 1", "승인번호 20250203-00017", "2025년", "v1,2"])
+@pytest.mark.parametrize(
+    "text", ["제1원칙", "수량 1", "승인번호 20250203-00017", "2025년", "v1,2", "합계 3건"]
+)
 def test_what_is_no_amount(text: str) -> None:
     assert find_facts(text).amounts == ()
 
 
-@pytest.mark.parametrize("text", ["합계 11650,000원", "합계 1,65,000원", "합계 1,6500원"])
+@pytest.mark.parametrize(
+    "text",
+    ["합계 11650,000원", "합계 1,65,000원", "합계 1,6500원", "합계 650.000원", "합계 1.650.000원"],
+)
 def test_misplaced_commas_give_no_value_and_a_doubt(text: str) -> None:
     facts = find_facts(text)
     assert facts.amounts[0].value is None

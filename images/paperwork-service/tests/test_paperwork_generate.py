@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import io
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +12,13 @@ import httpx
 import pdfplumber
 import pytest
 
-from heal7_contract.testing import client
-from paperwork_service import app
 from paperwork_service.examples import EXAMPLES
 from paperwork_service.generate import TEMPLATES, GenerateRequest, paper_of
-from paperwork_service.limits import LIMITS
 from paperwork_service.money import in_words, line_sums
-from paperwork_service.open_document import Opener
 from paperwork_service.paper import Paper, Text, from_json, to_json
 from paperwork_service.writer import write
 
 Json = dict[str, Any]
-
-
-@pytest.fixture
-async def http(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    monkeypatch.setenv("HEAL7_DATA", str(tmp_path))
-    monkeypatch.setattr(app, "opener", Opener(LIMITS))
-    async with client(app.service, tmp_path) as connection:
-        yield connection
 
 
 async def _generate(http: httpx.AsyncClient, body: Json, key: str = "run1:make") -> httpx.Response:

@@ -2,50 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zlib
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import httpx
 import paperwork_files as files
 import pytest
-from PIL import Image
 
-from heal7_contract.testing import client
-from paperwork_service import app, open_document
+from paperwork_service import app, models, open_document
+from paperwork_service.generate import GenerateRequest
 from paperwork_service.limits import LIMITS
 from paperwork_service.open_document import Opener, judge
-from paperwork_service.read_pdf import read_pdf, read_picture
+from paperwork_service.read_pdf import read_pdf
 from paperwork_service.shelf import FullError, Shelf
 from paperwork_service.sniff import DocumentError, sniff
 
 
-@pytest.fixture
-async def http(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    monkeypatch.setenv("HEAL7_DATA", str(tmp_path))
-    monkeypatch.setattr(app, "opener", Opener(LIMITS))
-    async with client(app.service, tmp_path) as connection:
-        yield connection
-
-
-async def _upload(http: httpx.AsyncClient, data: bytes, name: str = "x.pdf") -> httpx.Response:
-    return await http.post("/documents", files={"file": (name, data)})
-
-
-async def _process(
-    http: httpx.AsyncClient, data: bytes, key: str = "run1:process", **body: Any
-) -> httpx.Response:
-    uploaded = await _upload(http, data)
-    assert uploaded.status_code == 201, uploaded.text
-    request = {"document_id": uploaded.json()["document_id"], **body}
-    return await http.post("/actions/process", json=request, headers={"Idempotency-Key": key})
-
-
 async def test_the_sample_invoice(http: httpx.AsyncClient) -> None:
-    reply = await _process(http, (files.DATA / "invoice.pdf").read_bytes())
+    reply = await files.process(http, (files.DATA / "invoice.pdf").read_bytes())
     assert reply.status_code == 200, reply.text
     result = reply.json()["result"]
     assert result["type"] == "invoice"
@@ -66,114 +43,8 @@ async def test_the_sample_invoice(http: httpx.AsyncClient) -> None:
     assert (result["pages"], result["needs_review"], result["review_reasons"]) == (1, False, [])
 
 
-async def test_the_scan_gives_the_fields_of_the_invoice_it_was_made_of(
-    http: httpx.AsyncClient,
-) -> None:
-    replies = [
-        (await _process(http, (files.DATA / name).read_bytes(), key=name)).json()["result"]
-        for name in ("invoice.pdf", "invoice_scan.png")
-    ]
-    printed, scanned = replies
-    assert (scanned["needs_review"], scanned["review_reasons"]) == (False, [])
-    for kind, members in (
-        ("amounts", ("label", "value", "currency")),
-        ("dates", ("label", "value")),
-        ("business_numbers", ("label", "value", "check_digit_ok")),
-        ("urls", ("value",)),
-    ):
-        facts = [[[fact[m] for m in members] for fact in r["fields"][kind]] for r in replies]
-        assert facts[0] == facts[1], kind
-    assert (scanned["type"], scanned["ocr_pages"], printed["ocr_pages"]) == ("invoice", [1], [])
-    kept = (await http.get(f"/documents/{scanned['document_id']}")).json()
-    assert kept["latest"] == scanned
-    total = scanned["fields"]["amounts"][2]
-    # Misread, and put right by what the other looks and the sum say.
-    assert total["value"] == 1_650_000
-    assert total["source"]["method"] == "ocr"
-    assert 0.5 < total["source"]["confidence"] <= 1
-    left, top, right, bottom = total["source"]["box"]
-    assert 0.4 < left < right < 0.7
-    assert 0.6 < top < bottom < 0.8
-
-
-@pytest.mark.parametrize("kind", ["WEBP", "BMP", "GIF", "PNG"])
-async def test_pictures_of_every_kind_are_taken(http: httpx.AsyncClient, kind: str) -> None:
-    reply = await _process(http, files.scanned(kind), operations=["extract"])
-    assert (reply.json()["result"]["kind"], reply.json()["result"]["pages"]) == ("image", 1)
-
-
-async def test_a_page_that_lies_on_its_head_is_turned(tmp_path: Path) -> None:
-    path = tmp_path / "scan"
-    with Image.open(files.DATA / "invoice_scan.png") as scan:
-        scan.rotate(180).save(path, "PNG")
-    text = read_picture(str(path), LIMITS, ocr=True).text
-    assert "공급받는자" in text
-    assert "http://demo-site:8080/terms/2025.html" in text
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
-async def test_pictures_are_read_however_they_were_packed(
-    http: httpx.AsyncClient, kind: str
-) -> None:
-    result = (await _process(http, files.scanned(kind))).json()["result"]
-    assert (result["kind"], result["type"]) == ("image", "invoice")
-    assert "http://demo-site:8080/terms/2025.html" in result["text"]
-    # However the format spoilt it, what is stated is true.
-    values = {amount["value"] for amount in result["fields"]["amounts"]}
-    assert values <= {1_500_000, 150_000, 1_650_000, None}
-    assert result["needs_review"] is (None in values or len(values) < 3)
-
-
-@pytest.mark.parametrize("kind", ["PDF", "TIFF"])
-async def test_every_page_of_a_scan_is_read(http: httpx.AsyncClient, kind: str) -> None:
-    result = (await _process(http, files.scanned(kind, pages=2))).json()["result"]
-    assert (result["pages"], result["ocr_pages"]) == (2, [1, 2])
-    assert [a["source"]["page"] for a in result["fields"]["amounts"]] == [1, 1, 1, 2, 2, 2]
-    assert result["text"].count("공급받는자") == 2
-
-
-async def test_only_pages_without_text_are_looked_at(http: httpx.AsyncClient) -> None:
-    result = (await _process(http, files.mixed_pdf())).json()["result"]
-    assert (result["pages"], result["ocr_pages"]) == (2, [2])
-    sources = [(a["source"]["method"], a["source"]["page"]) for a in result["fields"]["amounts"]]
-    assert sources == [("text", 1)] * 3 + [("ocr", 2)] * 3
-    assert [a["value"] for a in result["fields"]["amounts"]] == [1_500_000, 150_000, 1_650_000] * 2
-
-
-async def test_a_workbook(http: httpx.AsyncClient) -> None:
-    result = (await _process(http, files.workbook())).json()["result"]
-    assert (result["kind"], result["type"], result["needs_review"]) == ("xlsx", "invoice", False)
-    assert result["tables"][0]["sheet"] == "청구"
-    assert [(a["label"], a["value"], a["currency"]) for a in result["fields"]["amounts"]] == [
-        ("공급가액", 1_500_000, None),
-        ("세액", 150_000, None),
-        ("합계", 1_650_000, None),
-    ]
-    assert [(d["label"], d["value"]) for d in result["fields"]["dates"]] == [
-        ("작성일", "2025-02-03")
-    ]
-
-
-async def test_pages_that_no_time_is_left_for_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "scan"
-    path.write_bytes(files.scanned("TIFF", pages=2))
-    reading = read_picture(str(path), replace(LIMITS, ocr_seconds=0), ocr=True)
-    assert reading.text == ""
-    assert reading.unread == ["page 1 and those after it were not read: OCR had no time left"]
-    reading = read_picture(str(path), replace(LIMITS, ocr_last_seconds=0), ocr=True)
-    assert reading.unread[0] == "page 1 could not be read by OCR: it took too long"
-    assert len(reading.unread) == 2
-
-
-async def test_a_picture_is_not_read_unless_ocr_is_asked_for(http: httpx.AsyncClient) -> None:
-    data = (files.DATA / "invoice_scan.png").read_bytes()
-    result = (await _process(http, data, operations=["extract", "classify"])).json()["result"]
-    assert (result["kind"], result["pages"], result["text"]) == ("image", 1, "")
-    assert result["review_reasons"][0] == "it is a picture; ask for ocr to have it read"
-
-
 async def test_the_sample_contract(http: httpx.AsyncClient) -> None:
-    reply = await _process(http, (files.DATA / "contract.docx").read_bytes())
+    reply = await files.process(http, (files.DATA / "contract.docx").read_bytes())
     result = reply.json()["result"]
     assert (result["type"], result["kind"], result["pages"]) == ("contract", "docx", None)
     assert [(a["label"], a["value"]) for a in result["fields"]["amounts"]] == [("대금", 1_650_000)]
@@ -182,7 +53,7 @@ async def test_the_sample_contract(http: httpx.AsyncClient) -> None:
 
 
 async def test_tables_headers_and_links_of_a_docx(http: httpx.AsyncClient) -> None:
-    result = (await _process(http, files.docx_with())).json()["result"]
+    result = (await files.process(http, files.docx_with())).json()["result"]
     assert result["tables"] == [
         {"page": None, "sheet": None, "rows": [["품목", "금액"], ["달력", "30,000원"]]}
     ]
@@ -193,7 +64,7 @@ async def test_tables_headers_and_links_of_a_docx(http: httpx.AsyncClient) -> No
 
 
 async def test_the_ruled_table_of_a_pdf(http: httpx.AsyncClient) -> None:
-    result = (await _process(http, files.table_pdf(), operations=["extract"])).json()["result"]
+    result = (await files.process(http, files.table_pdf(), operations=["extract"])).json()["result"]
     assert result["tables"] == [
         {"page": 1, "sheet": None, "rows": [["Item", "Price"], ["Chart", "USD 12.50"]]}
     ]
@@ -209,13 +80,13 @@ def test_tables_give_way_to_text_when_time_is_short(tmp_path: Path) -> None:
 
 
 async def test_older_korean_encodings_are_read_right(http: httpx.AsyncClient) -> None:
-    result = (await _process(http, files.korean_pdf("합계 1,650,000원"))).json()["result"]
+    result = (await files.process(http, files.korean_pdf("합계 1,650,000원"))).json()["result"]
     assert result["text"] == "합계 1,650,000원"
     assert result["fields"]["amounts"][0]["value"] == 1_650_000
 
 
 async def test_only_what_is_asked_for_is_answered(http: httpx.AsyncClient) -> None:
-    reply = await _process(http, files.docx_with(), operations=["classify"])
+    reply = await files.process(http, files.docx_with(), operations=["classify"])
     result = reply.json()["result"]
     assert (result["text"], result["tables"], result["fields"]) == (None, None, None)
     assert result["type"] == "quotation"
@@ -226,7 +97,7 @@ async def test_a_page_without_text_asks_for_a_persons_eye(http: httpx.AsyncClien
         (["extract"], "page 1 holds no text"),
         (["extract", "ocr"], "OCR found no text on page 1"),
     ):
-        reply = await _process(
+        reply = await files.process(
             http, files.minimal_pdf(), key=str(operations), operations=operations
         )
         result = reply.json()["result"]
@@ -237,7 +108,7 @@ async def test_a_page_without_text_asks_for_a_persons_eye(http: httpx.AsyncClien
 async def test_an_operation_that_does_not_exist_is_refused_and_those_that_do_are_named(
     http: httpx.AsyncClient,
 ) -> None:
-    reply = await _process(http, files.minimal_pdf(), operations=["extract", "translate"])
+    reply = await files.process(http, files.minimal_pdf(), operations=["extract", "translate"])
     problem = reply.json()
     assert (reply.status_code, problem["code"]) == (422, "operation_unavailable")
     assert reply.headers["content-type"] == "application/problem+json"
@@ -247,8 +118,8 @@ async def test_an_operation_that_does_not_exist_is_refused_and_those_that_do_are
 
 async def test_process_is_replayed_and_undone(http: httpx.AsyncClient) -> None:
     data = files.docx_with()  # made once: a zip holds the time it was made
-    first = await _process(http, data)
-    assert (await _process(http, data)).json() == first.json()
+    first = await files.process(http, data)
+    assert (await files.process(http, data)).json() == first.json()
     document_id, action_id = first.json()["result"]["document_id"], first.json()["id"]
     seen = (await http.get(f"/documents/{document_id}")).json()
     assert (seen["process_ids"], seen["latest"]) == ([action_id], first.json()["result"])
@@ -263,8 +134,8 @@ async def test_process_is_replayed_and_undone(http: httpx.AsyncClient) -> None:
 async def test_the_same_bytes_are_the_same_document(
     http: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    first = await _upload(http, files.minimal_pdf(), "../../etc/ab.pdf")
-    again = await _upload(http, files.minimal_pdf(), "other.pdf")
+    first = await files.upload(http, files.minimal_pdf(), "../../etc/ab.pdf")
+    again = await files.upload(http, files.minimal_pdf(), "other.pdf")
     assert first.json()["document_id"] == again.json()["document_id"]
     assert first.json()["name"] == "ab.pdf"
     assert [p.name for p in (tmp_path / "documents").iterdir()] == [first.json()["document_id"]]
@@ -273,7 +144,7 @@ async def test_the_same_bytes_are_the_same_document(
 async def test_a_deleted_document_is_gone_with_its_file(
     http: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    document_id = (await _process(http, files.docx_with())).json()["result"]["document_id"]
+    document_id = (await files.process(http, files.docx_with())).json()["result"]["document_id"]
     assert (await http.delete(f"/documents/{document_id}")).json()["deleted"] is True
     assert list((tmp_path / "documents").iterdir()) == []
     for method in ("GET", "DELETE"):
@@ -311,7 +182,7 @@ async def test_what_is_no_document_id_never_reaches_the_disk(
 async def test_a_bad_upload_is_refused_by_name(
     http: httpx.AsyncClient, data: bytes, status: int, code: str
 ) -> None:
-    reply = await _upload(http, data)
+    reply = await files.upload(http, data)
     assert (reply.status_code, reply.json()["code"]) == (status, code)
     assert reply.json()["remedy"]
 
@@ -319,9 +190,9 @@ async def test_a_bad_upload_is_refused_by_name(
 async def test_too_large_a_file_is_refused_before_it_is_kept(
     http: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    reply = await _upload(http, b"%PDF-" + bytes(LIMITS.file_bytes))
+    reply = await files.upload(http, b"%PDF-" + bytes(LIMITS.file_bytes))
     assert (reply.status_code, reply.json()["code"]) == (413, "document_too_large")
-    reply = await _upload(http, b"%PDF-" + bytes(LIMITS.file_bytes + 200_000))
+    reply = await files.upload(http, b"%PDF-" + bytes(LIMITS.file_bytes + 200_000))
     assert reply.status_code == 413
     assert not (tmp_path / "documents").exists()
 
@@ -367,7 +238,7 @@ _DEFLATE = "/Filter /FlateDecode"
 async def test_a_document_that_can_not_be_read_is_refused_by_name(
     http: httpx.AsyncClient, data: bytes, code: str
 ) -> None:
-    reply = await _process(http, data, key=code)
+    reply = await files.process(http, data, key=code)
     assert (reply.status_code, reply.json()["code"]) == (422, code), reply.text
     assert reply.json()["remedy"]
     assert (await http.get("/health")).status_code == 200
@@ -414,7 +285,7 @@ def test_the_shelf_is_bounded_and_swept(tmp_path: Path) -> None:
 
 
 async def test_files_without_a_record_are_swept(http: httpx.AsyncClient, tmp_path: Path) -> None:
-    kept = (await _upload(http, files.minimal_pdf())).json()["document_id"]
+    kept = (await files.upload(http, files.minimal_pdf())).json()["document_id"]
     for name in ("doc_" + "0" * 32, kept):
         path = tmp_path / "documents" / name
         path.touch()
@@ -426,3 +297,21 @@ async def test_files_without_a_record_are_swept(http: httpx.AsyncClient, tmp_pat
 def test_the_kind_is_told_by_the_bytes() -> None:
     assert sniff(files.docx_with(), LIMITS) == "docx"
     assert sniff(b"\n\n%PDF-1.7", LIMITS) == "pdf"
+
+
+async def test_the_examples_of_the_description_are_of_the_shape_described(
+    http: httpx.AsyncClient,
+) -> None:
+    schemas = (await http.get("/openapi.json")).json()["components"]["schemas"]
+    for model in (
+        models.ProcessRequest,
+        models.ProcessResult,
+        models.DocumentOut,
+        models.DocumentDetail,
+        models.GenerateResult,
+        GenerateRequest,
+    ):
+        examples = schemas[model.__name__]["examples"]
+        assert examples
+        for example in examples:
+            model.model_validate_json(json.dumps(example))
