@@ -121,3 +121,23 @@ class Report(ExaminationResult):
     status: ReportStatus = Field(default=ReportStatus.VALID, strict=False)
     voided_at: str | None = None
     void_reason: str | None = None
+
+
+class ReportSummary(StrictModel):
+    """A line of the list. `state` is set for tests of a running service."""
+
+    report_id: str
+    action: str
+    service: str | None
+    workflow_run: str | None
+    created_at: str
+    passed: bool | None
+    state: str | None = None
+    status: ReportStatus = Field(default=ReportStatus.VALID, strict=False)
+
+
+class ReportList(StrictModel):
+    """The newest first."""
+
+    reports: list[ReportSummary]
+    next_offset: int | None
