@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ DAYS = 30
 _DAY_S = 86_400
 
 AnyReport = Report | ContractReport | AnswersReport
+_UNSAYABLE = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _UNKNOWN = {404: "No such report"}
 
 
@@ -131,7 +133,7 @@ def _junit_cases(report: Mapping[str, Any]) -> Iterator[_JunitCase]:
         faults = [f for f in report["failures"] if f["operation"] == name]
         text = "\n\n".join(f"{f['title']}: {f['message']}\n{f['curl']}" for f in faults)
         yield name, (faults[0]["title"], text) if faults else None
-    for error in report.get("errors", ()):
+    for error in report["errors"] if "promises" in report else ():
         yield error["where"], ("could not be asked", error["message"])
     for found in report.get("differences", ()):
         text = f"expected {found['expected']!r}, got {found['actual']!r}"
@@ -144,7 +146,4 @@ def _junit_cases(report: Mapping[str, Any]) -> Iterator[_JunitCase]:
 
 def _plain(text: str) -> str:
     """XML has no way to say control characters."""
-    return "".join(
-        c if c in "\t\n" or (c >= " " and not "\ud800" <= c <= "\udfff" and c not in "￾￿") else "�"
-        for c in text
-    )
+    return _UNSAYABLE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -152,6 +152,8 @@ async def _run(
     ended = await asyncio.shield(task)
     if ended["stopped_by"] in _REMEDIES:
         raise _unusable(ended)
+    if ended["stopped_by"] == "crash":
+        raise RuntimeError(f"the child process of {plan.report_id} failed")
     if body.must_pass and ended["passed"] is not True:
         raise _not_passed(ended)
     return ended

@@ -10,6 +10,7 @@ import ctypes
 import json
 import resource
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def main() -> int:
     given = json.load(sys.stdin)
     tuples = {key: tuple(value) for key, value in given.items() if isinstance(value, list)}
     plan = Plan(**{**given, **tuples})
+    _leave_with_parent()
     _confine()
     reporter = Reporter(plan)
     session = requests.Session()
@@ -77,6 +79,7 @@ def contract(plan: Plan, session: requests.Session, reporter: Reporter) -> dict[
     from examiner.contract.promises import Asker, is_ours
     from examiner.contract.tally import Tally
 
+    _prepare_characters()
     try:
         document = fetch(plan, session)
     except ValueError as error:
@@ -137,12 +140,24 @@ def answers(plan: Plan, session: requests.Session, reporter: Reporter) -> dict[s
     return {**snapshot(), "stopped_by": ended}
 
 
-def _confine() -> None:
-    """Ends with its parent, is the first to go when memory is short, and writes no files."""
+def _leave_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _prepare_characters() -> None:
+    """See `characters`: made once, by a process that is gone afterwards."""
+    from examiner.contract import characters
+
+    if not characters.made():
+        make = (sys.executable, "-m", "examiner.contract.characters")
+        subprocess.run(make, check=True, timeout=60)  # noqa: S603
+
+
+def _confine() -> None:
+    """Is the first to go when memory is short, and writes no more than a table of characters."""
     Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16 << 20, 16 << 20))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

@@ -17,6 +17,7 @@ from schemathesis.engine import events, from_schema
 from examiner.contract.cleanup import Cleaner
 from examiner.contract.ledger import Ledger, stand_in
 from examiner.contract.plan import Plan
+from examiner.contract.promises import new_key
 from examiner.contract.tally import Failure, Tally
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -56,9 +57,7 @@ class Fuzz:
                 self._tally.expect(operation.label)
         if not self._tally.cases:
             raise NothingSelectedError
-        schemathesis.hook("before_call")(self._before)
-        schemathesis.hook("after_call")(self._after)
-        schema.hooks.register_hook_with_name(self._is_failure, "filter_failure")
+        self._hook(schema)
         stream = from_schema(schema).execute()
         ended: str | None = None
         for event in stream:
@@ -72,21 +71,44 @@ class Fuzz:
         self._cleaner.flush()
         return ended
 
+    def _hook(self, schema: Any) -> None:
+        # The library marks the functions it is given, which methods do not allow.
+        @schemathesis.hook
+        def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
+            self._before(case)
+
+        @schemathesis.hook
+        def after_call(context: Any, case: Any, response: Any) -> None:
+            self._after(case, response)
+
+        @schema.hook  # type: ignore[untyped-decorator]
+        def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
+            return self._is_failure(failure, case, response)
+
     def _plan_selects(self, label: str) -> bool:
         return selected(label, self._plan)
 
-    def _before(self, _context: Any, case: Any, _kwargs: dict[str, Any]) -> None:
+    def _before(self, case: Any) -> None:
         # What a stateful scenario made is needed until its end; any other case is over by now.
         if case.meta is None or case.meta.phase.name.value != STATEFUL:
             self._cleaner.flush()
         if case.method.upper() in READING:
             return
+        if f"{case.operation.path}/compensate" in self._document["paths"]:
+            self._give_key(case)
         for name, value in dict(case.path_parameters or {}).items():
             if _nameable(value) and not self._ledger.permits(value):
                 case.path_parameters[name] = stand_in(value)
                 self._tally.replaced += 1
         if case.operation.path.endswith("/compensate") and isinstance(case.body, dict):
             self._before_undo(case)
+
+    def _give_key(self, case: Any) -> None:
+        """A key of its own, or all cases would answer for the first body sent under `0`."""
+        headers = case.headers or {}
+        positive = case.meta is not None and case.meta.generation.mode.is_positive
+        if positive and any(name.lower() == "idempotency-key" for name in headers):
+            case.headers["Idempotency-Key"] = new_key()
 
     def _before_undo(self, case: Any) -> None:
         for name in ("id", "idempotency_key"):
@@ -95,7 +117,7 @@ class Fuzz:
                 case.body = {**case.body, name: stand_in(value)}
                 self._tally.replaced += 1
 
-    def _after(self, _context: Any, case: Any, response: Any) -> None:
+    def _after(self, case: Any, response: Any) -> None:
         if not 200 <= response.status_code < 300:
             return
         try:
@@ -107,7 +129,7 @@ class Fuzz:
         else:
             self._cleaner.note(case.operation.path, reply)
 
-    def _is_failure(self, _context: Any, failure: Any, case: Any, response: Any) -> bool:
+    def _is_failure(self, failure: Any, case: Any, response: Any) -> bool:
         if type(failure).__name__ != "RejectedPositiveData" or self._plan.strict:
             return True
         documented = case.operation.definition.raw.get("responses", {})

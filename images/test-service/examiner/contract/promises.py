@@ -136,7 +136,7 @@ class Asker:
         yield from self._once(path, of, example, schema)
 
     def _tombstone(self, path: str, of: str) -> Iterator[Promise]:
-        key = _key()
+        key = new_key()
         first, second = self._undo(path, key), self._undo(path, key)
         laid = _undone(first, "compensated") and _undone(second, "already_compensated")
         shown = second if _undone(first, "compensated") else first
@@ -150,7 +150,7 @@ class Asker:
     def _once(
         self, path: str, of: str, example: Json, schema: Mapping[str, Any]
     ) -> Iterator[Promise]:
-        key = _key()
+        key = new_key()
         first = self._post(path, example, key)
         if first.status_code != 200:
             self._undo(path, key)
@@ -183,7 +183,8 @@ class Asker:
         return self._post(f"{path}/compensate", {"idempotency_key": key, "reason": REASON}, None)
 
 
-def _key() -> str:
+def new_key() -> str:
+    """An idempotency key that nobody has used."""
     return f"contract-test-{secrets.token_hex(12)}"
 
 

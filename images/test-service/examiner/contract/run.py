@@ -18,6 +18,7 @@ from typing import Any
 from examiner.contract.plan import Plan
 
 _PACKAGES = str(Path(__file__).resolve().parents[2])
+_TABLES = "HYPOTHESIS_STORAGE_DIRECTORY"
 _GRACE_SECONDS = 15.0
 _LINE_BYTES = 16 << 20
 Snapshot = dict[str, Any]
@@ -143,8 +144,10 @@ def _environment(folder: str) -> dict[str, str]:
     """Only what the child needs, and a folder of its own for what libraries leave behind."""
     keep = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
     beside = [path for path in sys.path if path and path != _PACKAGES]
+    tables = os.environ.get(_TABLES) or str(Path(tempfile.gettempdir()) / "heal7-characters")
     return {
         **keep,
+        _TABLES: tables,
         "HOME": folder,
         "PYTHONPATH": os.pathsep.join([_PACKAGES, *beside]),
         "PYTHONDONTWRITEBYTECODE": "1",
