@@ -129,7 +129,6 @@ class FailureBody(StrictModel):
     message: str
     status: int | None
     curl: str
-    times: int
 
 
 class ErrorBody(StrictModel):

@@ -6,7 +6,7 @@ is gone afterwards makes them, or the first test would run into its own memory l
 
 from __future__ import annotations
 
-from hypothesis.internal.charmap import charmap_file, intervals_from_codec
+from hypothesis.internal.charmap import charmap, charmap_file, intervals_from_codec
 
 CODEC = "utf-8"
 
@@ -17,4 +17,5 @@ def made() -> bool:
 
 
 if __name__ == "__main__":
+    charmap()
     intervals_from_codec(CODEC)

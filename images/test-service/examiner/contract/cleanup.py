@@ -6,9 +6,10 @@ only so many, and the oldest that would have to go are other people's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import requests
@@ -18,6 +19,14 @@ from examiner.contract.ledger import Ledger, ids_in
 REASON = "made by a contract test"
 MAX_LEFT = 20
 _TIMEOUT = 15
+
+
+class Pending(NamedTuple):
+    """What removes a thing, its id, and the case that made it."""
+
+    path: str
+    ident: str
+    case: str
 
 
 @dataclass(slots=True)
@@ -31,9 +40,10 @@ class Cleaner:
     made: int = 0
     removed: int = 0
     left: list[str] = field(default_factory=list)
-    _pending: list[tuple[str, str]] = field(default_factory=list)
+    _pending: list[Pending] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, path: str, reply: object) -> None:
+    def note(self, path: str, reply: object, case: str) -> None:
         """A request to `path` that may change something was answered well."""
         if path.endswith("/compensate") or not isinstance(reply, Mapping):
             return
@@ -41,19 +51,21 @@ class Cleaner:
         if undo in self.document["paths"]:
             ident = reply.get("id")
             if isinstance(ident, str) and self.ledger.make(ident):
-                self._made(undo, ident)
+                self._made(undo, ident, case)
                 for inner in ids_in(reply.get("result")):
                     self.ledger.make(inner)
             return
         remove = self._deletion(path)
         found = next(ids_in(dict(reply)), None)
         if found is not None and "{" not in path and self.ledger.make(found) and remove:
-            self._made(remove, found)
+            self._made(remove, found, case)
 
-    def flush(self) -> None:
-        """Removes all that is noted and not removed yet."""
-        pending, self._pending = self._pending, []
-        for path, ident in pending:
+    def flush(self, cases: Container[str] | None = None) -> None:
+        """Removes what these cases made, or all that is not removed yet."""
+        with self._lock:
+            due = [one for one in self._pending if cases is None or one.case in cases]
+            self._pending = [one for one in self._pending if one not in due]
+        for path, ident, _ in due:
             try:
                 status = self._remove(path, ident)
             except requests.RequestException as error:
@@ -71,9 +83,10 @@ class Cleaner:
         filled = path[: path.rindex("{")] + quote(ident, safe="")
         return self.session.delete(self.url + filled, timeout=_TIMEOUT).status_code
 
-    def _made(self, path: str, ident: str) -> None:
-        self.made += 1
-        self._pending.append((path, ident))
+    def _made(self, path: str, ident: str, case: str) -> None:
+        with self._lock:
+            self.made += 1
+            self._pending.append(Pending(path, ident, case))
 
     def _leave(self, sentence: str) -> None:
         if len(self.left) < MAX_LEFT:

@@ -11,9 +11,9 @@ MAX_TEXT = 2_000
 MAX_CURL = 8_000
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Failure:
-    """One thing wrong with one operation. `times` counts the cases that showed it."""
+    """One thing wrong with one operation, and how to see it again."""
 
     check: str
     operation: str
@@ -22,7 +22,6 @@ class Failure:
     message: str
     status: int | None
     curl: str
-    times: int = 1
 
     @property
     def key(self) -> tuple[str, str, str, int | None]:
@@ -54,14 +53,8 @@ class Tally:
     def fail(self, failure: Failure) -> None:
         """Kept once; of several ways to show it the shortest stays."""
         known = self.failures.get(failure.key)
-        if known is None:
+        if known is None or len(failure.curl) < len(known.curl):
             self.failures[failure.key] = failure
-            return
-        failure.times = known.times + 1
-        if len(failure.curl) < len(known.curl):
-            self.failures[failure.key] = failure
-        else:
-            known.times += 1
 
     def error(self, where: str, message: str) -> None:
         """Something that kept the run from asking."""
@@ -109,7 +102,6 @@ def _shown(failure: Failure) -> dict[str, Any]:
         "message": _cut(failure.message, MAX_TEXT),
         "status": failure.status,
         "curl": _cut(failure.curl, MAX_CURL),
-        "times": failure.times,
     }
 
 
