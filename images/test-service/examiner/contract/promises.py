@@ -16,7 +16,9 @@ import requests
 
 from examiner.contract.cleanup import REASON
 
-_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*(?:\{.*\})? \S+(?: -?\d+)?")
+_METRIC = re.compile(
+    r"[a-zA-Z_:][a-zA-Z0-9_:]*(?:\{.*\})? (?:[-+]?[0-9.][0-9.eE+-]*|NaN|[-+]?Inf)(?: -?[0-9]+)?"
+)
 _TIMEOUT = 30
 Json = dict[str, Any]
 
