@@ -11,9 +11,9 @@ import os
 from typing import Any
 
 from examiner import reports
-from examiner.contract.answers import VECTORS
 from examiner.contract.plan import Plan
 from examiner.contract.run import BusyError, Runs, Snapshot
+from examiner.contract.vectors import VECTORS
 from examiner.run_models import (
     AnswersReport,
     ContractReport,

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from examiner.contract.answers import VECTORS, differences, vectors_of
+from examiner.contract.answers import differences, vectors_of
+from examiner.contract.vectors import VECTORS
 from saju_service.service import service
 
 Json = dict[str, Any]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -201,3 +204,15 @@ def test_a_plan_says_what_is_in_scope() -> None:
     assert [selected(label, plan) for label in labels] == [True, False, False, True]
     reading = Plan("contract", "s", "http://s", "r", scope="read")
     assert [selected(label, reading) for label in labels] == [True, False, True, False]
+
+
+def test_an_idle_service_has_loaded_nothing_of_the_child() -> None:
+    code = "import sys, examiner.app; print(*sys.modules)"
+    out = subprocess.check_output([sys.executable, "-c", code], text=True, env=_paths())
+    loaded = set(out.split())
+    assert "examiner.runs" in loaded
+    assert not loaded & {"requests", "schemathesis", "hypothesis", "jsonschema"}
+
+
+def _paths() -> dict[str, str]:
+    return {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

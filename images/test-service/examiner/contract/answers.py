@@ -9,14 +9,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Protocol
 
 import requests
 
 from examiner.contract.cleanup import REASON
+from examiner.contract.vectors import VECTORS
 
-VECTORS = {"saju-service": Path(__file__).parents[1] / "data" / "saju_vectors.json"}
 _PILLARS = ("year", "month", "day", "hour")
 _TIMEOUT = 30
 _TOLERANCE_S = 1.0
