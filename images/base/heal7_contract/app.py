@@ -31,7 +31,7 @@ from heal7_contract.runner import Limits, Runner
 from heal7_contract.tasks import guarded
 
 if TYPE_CHECKING:
-    from heal7_contract.service import Action, Service
+    from heal7_contract.service import Action, Route, Service
 
 _log = logging.getLogger("heal7")
 _CHECK_SECONDS = 2.0
@@ -100,11 +100,15 @@ def _build(runtime: Runtime) -> FastAPI:
             route.path,
             route.endpoint,
             methods=[route.method],
-            responses=cast("dict[int | str, dict[str, Any]]", openapi.responses(route.errors)),
-            **route.options,
+            **{**route.options, "responses": _responses(route)},
         )
     openapi.install(app, service.actions.values())
     return app
+
+
+def _responses(route: Route) -> dict[int | str, dict[str, Any]]:
+    """A route may document its own replies; the refusals are the same for all."""
+    return {**openapi.responses(route.errors), **route.options.get("responses", {})}
 
 
 def _add_basics(app: FastAPI, runtime: Runtime) -> None:

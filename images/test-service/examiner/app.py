@@ -1,13 +1,13 @@
-"""The examiner's service: two actions, and the reports they leave."""
+"""The examiner's service: what it examines by rules, and where the rest is declared."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
+from examiner import reports, runs
 from examiner.examine import Examination, Finding, examine
 from examiner.faults import shown
 from examiner.models import (
@@ -17,23 +17,20 @@ from examiner.models import (
     GroupBody,
     QualityCheckRequest,
     Report,
-    ReportStatus,
     ValidateRequest,
 )
 from examiner.regexes import RuleError
 from examiner.rules import Record, RuleBase, SchemaRule
 from examiner.rulesets import BY_SERVICE, RULE_SETS
-from heal7_contract import Context, Problem, Service, StoredAction, clock
-from heal7_contract.documents import Document
+from heal7_contract import Context, Problem, Service, StoredAction
 
-REPORTS = "report"
 MAX_FINDINGS = 200
 MAX_VALUE_CHARS = 200
 FAULTS_IN_PROBLEM = 20
-DAY = 86_400
 
 service = Service(name="test-service", version="0.1.0", port=8011, max_body_bytes=8 << 20)
-service.documents(REPORTS, keep=2_000, max_age_s=30 * DAY)
+reports.install(service, runs.shown)
+runs.install(service)
 
 ERRORS = {422: "The request is not valid, a rule cannot be applied, or `must_pass` was not met"}
 
@@ -57,26 +54,12 @@ def validate(body: ValidateRequest, ctx: Context) -> ExaminationResult:
 
 @quality_check.compensate
 def undo_quality_check(record: StoredAction, reason: str) -> None:
-    _void(record, reason)
+    reports.void(service, record, reason)
 
 
 @validate.compensate
 def undo_validate(record: StoredAction, reason: str) -> None:
-    _void(record, reason)
-
-
-@service.get("/reports/{report_id}", response_model=Report, errors={404: "No such report"})
-def report(report_id: str) -> Document:
-    found = service.store.get(REPORTS, report_id)
-    if found is None:
-        raise Problem(
-            404,
-            code="report_not_found",
-            title="No such report",
-            detail=f"There is no report {report_id}; they are kept for 30 days.",
-            remedy="Use the report_id of a quality-check or validate reply.",
-        )
-    return found
+    reports.void(service, record, reason)
 
 
 def rules_of(criteria: Criteria) -> Sequence[RuleBase]:
@@ -116,10 +99,10 @@ def _examined(
         action=ctx.action,
         service=service_name,
         workflow_run=ctx.run,
-        created_at=_now(),
+        created_at=reports.now(),
     )
     # Under the action's id, so that a repeat after a crash replaces it instead of adding one.
-    ctx.store.put(REPORTS, ctx.action_id, kept.model_dump(mode="json"))
+    ctx.store.put(reports.REPORTS, ctx.action_id, kept.model_dump(mode="json"))
     if criteria.must_pass and not result.passed:
         raise _not_passed(result)
     return result
@@ -176,18 +159,3 @@ def _not_passed(result: ExaminationResult) -> Problem:
         report_id=result.report_id,
         findings=[f.model_dump(mode="json") for f in result.findings[:FAULTS_IN_PROBLEM]],
     )
-
-
-def _void(record: StoredAction, reason: str) -> None:
-    """Marks the report as undone; there is none when the action never got that far."""
-
-    def change(before: Document | None) -> Document | None:
-        if before is None or before["status"] == ReportStatus.VOID:
-            return before
-        return before | {"status": ReportStatus.VOID, "voided_at": _now(), "void_reason": reason}
-
-    service.store.update(REPORTS, record.id, change)
-
-
-def _now() -> str:
-    return datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="seconds")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from examiner.rules import FieldName, JsonSchema, Rule
 from examiner.rulesets import BY_SERVICE, RuleSet
@@ -42,6 +42,18 @@ class Criteria(StrictModel):
 class QualityCheckRequest(Criteria):
     """One result of one service. Without criteria, the service's own rule set applies."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "service": "crawling-service",
+                    "result": {"pages": [{"url": "http://demo-site:8080/", "status": 200}]},
+                    "rules": [{"rule": "equals", "field": "pages.0.status", "value": 200}],
+                }
+            ]
+        }
+    )
+
     service: ServiceName
     result: JsonObject
 
@@ -58,6 +70,20 @@ class QualityCheckRequest(Criteria):
 
 class ValidateRequest(Criteria):
     """Collected records. `group_by` parts them into tables, each examined by itself."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "records": [{"name": "a", "at": "09:30"}, {"name": "b", "at": "17:60"}],
+                    "rules": [
+                        {"rule": "unique", "fields": ["name"]},
+                        {"rule": "time", "field": "at"},
+                    ],
+                }
+            ]
+        }
+    )
 
     records: Annotated[list[JsonObject], Field(min_length=1, max_length=MAX_RECORDS)]
     group_by: Annotated[list[FieldName], Field(max_length=5)] = Field(default_factory=list)
@@ -121,3 +147,23 @@ class Report(ExaminationResult):
     status: ReportStatus = Field(default=ReportStatus.VALID, strict=False)
     voided_at: str | None = None
     void_reason: str | None = None
+
+
+class ReportSummary(StrictModel):
+    """A line of the list. `state` is set for tests of a running service."""
+
+    report_id: str
+    action: str
+    service: str | None
+    workflow_run: str | None
+    created_at: str
+    passed: bool | None
+    state: str | None = None
+    status: ReportStatus = Field(default=ReportStatus.VALID, strict=False)
+
+
+class ReportList(StrictModel):
+    """The newest first."""
+
+    reports: list[ReportSummary]
+    next_offset: int | None

@@ -213,7 +213,7 @@ async def test_a_rule_that_turns_out_not_to_apply(http: httpx.AsyncClient) -> No
 
 
 async def test_what_is_not_there_is_a_404_with_a_remedy(http: httpx.AsyncClient) -> None:
-    action = await http.post("/actions/contract-test", json={"service": "saju-service"})
+    action = await http.post("/actions/no-such-action", json={"service": "saju-service"})
     report = await http.get("/reports/act_nothing")
     for reply in (action, report):
         assert reply.status_code == 404

@@ -1,0 +1,169 @@
+"""The child process of a test run: `python -m examiner.contract.child` with the plan on stdin.
+
+It prints a snapshot of its report as one line of JSON whenever there is news, and the last one
+with `"done": true`. The parent needs nothing else, so whatever befalls this process costs one run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from examiner.contract.answers import Asker as Answers
+from examiner.contract.answers import Difference, differences, shown, vectors_of
+from examiner.contract.plan import Plan
+from heal7_contract import clock
+
+_NEWS_SECONDS = 0.5
+_PR_SET_PDEATHSIG = 1
+
+
+class Reporter:
+    """Prints snapshots, not too often, and knows when the run has to end."""
+
+    def __init__(self, plan: Plan):
+        self._plan = plan
+        self._began = clock.monotonic()
+        self._told = 0.0
+
+    def spent(self) -> float:
+        """Seconds since the beginning."""
+        return clock.monotonic() - self._began
+
+    def late(self) -> bool:
+        """Whether the time of the run is over."""
+        return self.spent() > self._plan.time_limit_s
+
+    def heavy(self) -> bool:
+        """Whether the run has used up its memory."""
+        return _peak() > self._plan.memory_bytes
+
+    def tell(self, snapshot: dict[str, Any], *, done: bool = False) -> None:
+        """Prints it when the last was long ago, or when it is the end."""
+        now = self.spent()
+        if not done and now - self._told < _NEWS_SECONDS:
+            return
+        self._told = now
+        figures = {"seconds": round(now, 2), "peak_memory_bytes": _peak()}
+        print(json.dumps({**snapshot, **figures, "done": done}), flush=True)
+
+
+def main() -> int:
+    """0 when the last line says what came of it."""
+    given = json.load(sys.stdin)
+    tuples = {key: tuple(value) for key, value in given.items() if isinstance(value, list)}
+    plan = Plan(**{**given, **tuples})
+    _leave_with_parent()
+    _confine()
+    reporter = Reporter(plan)
+    session = requests.Session()
+    session.trust_env = False
+    run = answers if plan.kind == "answers" else contract
+    reporter.tell(run(plan, session, reporter), done=True)
+    return 0
+
+
+def contract(plan: Plan, session: requests.Session, reporter: Reporter) -> dict[str, Any]:
+    """The contract of ours where it applies, then requests made from the document."""
+    from examiner.contract.cleanup import Cleaner
+    from examiner.contract.fuzz import Fuzz, NothingSelectedError, fetch
+    from examiner.contract.ledger import Ledger
+    from examiner.contract.promises import Asker, is_ours
+    from examiner.contract.tally import Tally
+
+    _prepare_characters()
+    try:
+        document = fetch(plan, session)
+    except ValueError as error:
+        return {"fault": {"code": "target_unusable", "detail": str(error)}}
+    ours = is_ours(document)
+    protected = frozenset({plan.report_id})
+    ledger = Ledger(careful=not ours and plan.scope != "all", protected=protected)
+    cleaner, tally = Cleaner(plan.url, document, session, ledger), Tally()
+    promises = (
+        Asker(plan.service, plan.url, document, session).all()
+        if ours and plan.scope != "read"
+        else []
+    )
+
+    def snapshot() -> dict[str, Any]:
+        return {**tally.snapshot(), "cleanup": cleaner.snapshot(), "promises": promises}
+
+    def watch() -> bool:
+        reporter.tell(snapshot())
+        return reporter.late() or reporter.heavy()
+
+    try:
+        ended = Fuzz(plan, document, tally, ledger, cleaner, watch).run()
+    except NothingSelectedError:
+        detail = "no operation of its OpenAPI document is in scope"
+        return {"fault": {"code": "nothing_selected", "detail": detail}}
+    if ended == "time_limit" and not reporter.late():
+        ended = "memory_limit"
+    return {**snapshot(), "stopped_by": ended}
+
+
+def answers(plan: Plan, session: requests.Session, reporter: Reporter) -> dict[str, Any]:
+    """Every vector, asked once."""
+    ask = Answers(plan.url, session)
+    found: list[Difference] = []
+    vectors = vectors_of(plan.service)
+    asked = differing = 0
+    ended = None
+
+    def snapshot() -> dict[str, Any]:
+        cleanup = {"made": ask.made, "removed": ask.removed, "left": []}
+        counts = {"vectors": len(vectors), "asked": asked, "differing": differing}
+        return {**counts, "differences": shown(found[:200]), "cleanup": cleanup}
+
+    for vector in vectors:
+        if reporter.late():
+            ended = "time_limit"
+            break
+        try:
+            differs = differences(vector, ask)
+        except requests.RequestException as error:
+            detail = f"{plan.service} does not answer: {type(error).__name__}"
+            return {"fault": {"code": "target_unusable", "detail": detail}}
+        asked += 1
+        differing += bool(differs)
+        found += differs
+        reporter.tell(snapshot())
+    return {**snapshot(), "stopped_by": ended}
+
+
+def _leave_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _prepare_characters() -> None:
+    """See `characters`: made once, by a process that is gone afterwards."""
+    from examiner.contract import characters
+
+    if not characters.made():
+        make = (sys.executable, "-m", "examiner.contract.characters")
+        subprocess.run(make, check=True, timeout=60)  # noqa: S603
+
+
+def _confine() -> None:
+    """Is the first to go when memory is short, and writes no more than a table of characters."""
+    Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16 << 20, 16 << 20))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+if __name__ == "__main__":
+    sys.exit(main())

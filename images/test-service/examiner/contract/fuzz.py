@@ -1,0 +1,234 @@
+"""Requests made from an OpenAPI document, by schemathesis, with respect for what is not ours.
+
+Imported by the child process only: the library costs 40 MB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+import requests
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import events, from_schema
+
+from examiner.contract.cleanup import Cleaner
+from examiner.contract.ledger import Ledger, stand_in
+from examiner.contract.plan import Plan
+from examiner.contract.promises import new_key
+from examiner.contract.tally import Failure, Tally
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+STATEFUL = "stateful"
+# Checks that mean the very id that was put in: with another in its place they say nothing.
+_OF_THE_ID = frozenset({"ensure_resource_availability", "use_after_free"})
+
+
+class NothingSelectedError(Exception):
+    """No operation of the document is in scope."""
+
+
+class Fuzz:
+    """One run over one document. `watch` is called after every scenario; True ends the run."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        document: dict[str, Any],
+        tally: Tally,
+        ledger: Ledger,
+        cleaner: Cleaner,
+        watch: Callable[[], bool],
+    ):
+        self._plan = plan
+        self._document = document
+        self._tally = tally
+        self._ledger = ledger
+        self._cleaner = cleaner
+        self._watch = watch
+        self._stateful = False
+        self._replaced: set[str] = set()
+
+    def run(self) -> str | None:
+        """Why it ended before all was done, or None. Raises NothingSelectedError."""
+        whole = schemathesis.openapi.from_dict(self._document, config=_config(self._plan))
+        schema = whole.include(lambda context: self._plan_selects(context.operation.label))
+        for found in schema.get_all_operations():
+            operation = found.ok() if hasattr(found, "ok") else None
+            if operation is not None:
+                self._tally.expect(operation.label)
+        if not self._tally.cases:
+            raise NothingSelectedError
+        self._hook(schema)
+        stream = from_schema(schema).execute()
+        ended: str | None = None
+        for event in stream:
+            self._take(event)
+            if isinstance(event, events.EngineFinished):
+                reason = event.stop_reason.value
+                ended = ended or (None if reason == "completed" else reason)
+            elif ended is None and self._watch():
+                ended = "time_limit"
+                stream.stop()
+        self._cleaner.flush()
+        return ended
+
+    def _hook(self, schema: Any) -> None:
+        # The library marks the functions it is given, which methods do not allow.
+        @schemathesis.hook
+        def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
+            self._before(case)
+
+        @schemathesis.hook
+        def after_call(context: Any, case: Any, response: Any) -> None:
+            self._after(case, response)
+
+        @schema.hook  # type: ignore[untyped-decorator]
+        def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
+            return self._is_failure(failure, case, response)
+
+    def _plan_selects(self, label: str) -> bool:
+        return selected(label, self._plan)
+
+    def _before(self, case: Any) -> None:
+        # What a stateful scenario made is needed until its end; any other case is over by now.
+        if not self._stateful:
+            self._cleaner.flush()
+        if case.method.upper() in READING:
+            return
+        if f"{case.operation.path}/compensate" in self._document["paths"]:
+            self._give_key(case)
+        for name, value in dict(case.path_parameters or {}).items():
+            if _nameable(value) and not self._ledger.permits(value):
+                case.path_parameters[name] = stand_in(value)
+                self._replace(case)
+        if case.operation.path.endswith("/compensate") and isinstance(case.body, dict):
+            self._before_undo(case)
+
+    def _give_key(self, case: Any) -> None:
+        """A key of its own, or all cases would answer for the first body sent under `0`."""
+        headers = case.headers or {}
+        positive = case.meta is not None and case.meta.generation.mode.is_positive
+        if positive and any(name.lower() == "idempotency-key" for name in headers):
+            case.headers["Idempotency-Key"] = new_key()
+
+    def _before_undo(self, case: Any) -> None:
+        for name in ("id", "idempotency_key"):
+            value = case.body.get(name)
+            if _nameable(value) and not self._ledger.permits(value):
+                case.body = {**case.body, name: stand_in(value)}
+                self._replace(case)
+
+    def _replace(self, case: Any) -> None:
+        self._tally.replaced += 1
+        self._replaced.add(case.id)
+
+    def _after(self, case: Any, response: Any) -> None:
+        if not 200 <= response.status_code < 300:
+            return
+        try:
+            reply = response.json()
+        except ValueError:
+            return
+        if case.method.upper() in READING:
+            self._ledger.meet(reply)
+        else:
+            self._cleaner.note(case.operation.path, reply, case.id)
+
+    def _is_failure(self, failure: Any, case: Any, response: Any) -> bool:
+        if case.id in self._replaced and not _OF_THE_ID.isdisjoint(failure.checks):
+            return False
+        if type(failure).__name__ != "RejectedPositiveData" or self._plan.strict:
+            return True
+        documented = case.operation.definition.raw.get("responses", {})
+        if str(response.status_code) not in {str(status) for status in documented}:
+            return True
+        # A schema cannot say that a date exists or that two fields exclude each other.
+        self._tally.refused += 1
+        return False
+
+    def _take(self, event: Any) -> None:
+        if isinstance(event, events.NonFatalError):
+            self._tally.error(event.label, f"{type(event.value).__name__}: {event.value}")
+        elif isinstance(event, events.FatalError):
+            raise event.exception
+        elif isinstance(event, events.ScenarioFinished):
+            self._count(event.recorder, event.phase.value)
+            # The next scenario may be under way already, so only what this one made.
+            self._cleaner.flush(event.recorder.cases)
+        elif isinstance(event, events.PhaseStarted):
+            self._stateful = event.phase.name.value == STATEFUL
+
+    def _count(self, recorder: Any, phase: str) -> None:
+        for ident, node in recorder.cases.items():
+            interaction = recorder.interactions.get(ident)
+            answered = interaction is not None and interaction.response is not None
+            status = interaction.response.status_code if answered else None
+            self._tally.case(node.value.operation.label, phase, status)
+            for check in recorder.checks.get(ident, ()):
+                if check.failure_info is None:
+                    continue
+                failure = check.failure_info.failure
+                self._tally.fail(
+                    Failure(
+                        check=check.name,
+                        operation=node.value.operation.label,
+                        phase=phase,
+                        title=failure.title,
+                        message=failure.message,
+                        status=status,
+                        curl=check.failure_info.code_sample,
+                    )
+                )
+
+
+def selected(label: str, plan: Plan) -> bool:
+    """Pure: whether an operation, such as `GET /reports/{id}`, is in scope."""
+    if plan.scope == "read" and label.partition(" ")[0] not in READING:
+        return False
+    included = not plan.include or any(fnmatchcase(label, wanted) for wanted in plan.include)
+    return included and not any(fnmatchcase(label, unwanted) for unwanted in plan.exclude)
+
+
+def fetch(plan: Plan, session: requests.Session) -> dict[str, Any]:
+    """The service's OpenAPI document. Raises ValueError with a sentence for people."""
+    try:
+        reply = session.get(f"{plan.url}/openapi.json", timeout=10, allow_redirects=False)
+    except requests.RequestException as error:
+        raise ValueError(f"{plan.service} cannot be reached: {type(error).__name__}") from None
+    if reply.status_code != 200:
+        raise ValueError(f"{plan.service} answers {reply.status_code} at /openapi.json")
+    if len(reply.content) > plan.document_bytes:
+        raise ValueError(f"its OpenAPI document exceeds {plan.document_bytes} bytes")
+    try:
+        document = reply.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, Mapping) or not isinstance(document.get("paths"), Mapping):
+        raise ValueError(f"what {plan.service} gives at /openapi.json is no OpenAPI document")
+    return dict(document)
+
+
+def _nameable(value: object) -> bool:
+    return isinstance(value, int | str) and not isinstance(value, bool) and value != ""
+
+
+def _config(plan: Plan) -> SchemathesisConfig:
+    phases = ("examples", "coverage", "fuzzing", "stateful")
+    return SchemathesisConfig.from_dict(
+        {
+            "seed": plan.seed,
+            "suppress-health-check": ["all"],
+            "continue-on-failure": True,
+            "base-url": plan.url,
+            "workers": 1,
+            "request-timeout": plan.request_timeout_s,
+            "max-redirects": 1,
+            "cache": {"enabled": False},
+            "output": {"sanitization": {"enabled": False}},
+            "generation": {"max-examples": plan.max_examples, "database": "none"},
+            "phases": {phase: {"enabled": phase in plan.phases} for phase in phases},
+        }
+    )
