@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 
 from controller.config.compose.mount_text import split_mount
 from controller.config.compose.units import go_text
-from controller.config.node import Node, Report, Value
+from controller.config.node import Node, Report, Value, plain
 
 Path = tuple[str, ...]
 
@@ -66,15 +66,18 @@ def merge_service(base: Node, over: Node, name: str, report: Report) -> Node:
     return _merge(_clean(base, ("services", name)), over, ("services", name), report)
 
 
-def merge_under(ours: Node, included: Node, kind: str, report: Report) -> Node:
-    """A section with what an included file says of it below; what both say is merged."""
-    merged = dict(ours.map())
+def beside(ours: Node, included: Node, kind: str, report: Report) -> Node:
+    """A section with what an included file adds to it. What both declare must be the same."""
+    found = dict(ours.map())
     for name, theirs in included.map().items():
-        if name in merged:
-            merged[name] = _merge(theirs, merged[name], (kind, name), report)
-        else:
-            merged[name] = theirs
-    return Node(merged, ours.mark, ours.tag)
+        mine = found.setdefault(name, theirs)
+        if mine is not theirs and plain(mine) != plain(theirs):
+            report.fault(
+                mine.mark,
+                f"{kind}.{name}: the included file at {theirs.mark} declares it too; "
+                "change it in a further file, such as compose.override.yaml",
+            )
+    return Node(found, ours.mark, ours.tag)
 
 
 def _clean(node: Node, path: Path) -> Node:

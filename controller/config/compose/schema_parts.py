@@ -116,14 +116,17 @@ extends = s.by_kind(
     text=s.anything,
     mapping=s.fields({"service": s.text, "file": s.text}, required=("service",)),
 )
-include = s.list_of(
-    s.by_kind(
-        text=s.anything,
-        mapping=s.fields(
-            {"path": s.text_or_texts, "env_file": s.text_or_texts, "project_directory": s.text},
-            required=("path",),
-        ),
-    )
+include = s.by_kind(
+    nothing=s.anything,
+    list=s.list_items(
+        s.by_kind(
+            text=s.anything,
+            mapping=s.fields(
+                {"path": s.text_or_texts, "env_file": s.text_or_texts, "project_directory": s.text},
+                required=("path",),
+            ),
+        )
+    ),
 )
 DEVICE_REQUEST = {
     "capabilities": s.texts,

@@ -15,7 +15,7 @@ from typing import Protocol
 from controller.config.compose import dotenv
 from controller.config.compose.extends import Base, Extender
 from controller.config.compose.interpolate import interpolate_tree
-from controller.config.compose.merge import merge_all, merge_under
+from controller.config.compose.merge import beside, merge_all
 from controller.config.compose.rebase import absolute, rebase
 from controller.config.compose.schema import check_structure
 from controller.config.node import Mark, Node, Report
@@ -128,7 +128,7 @@ class Sources:
                 found = included.get(kind)
                 if found is not None and found.map():
                     ours = sections.get(kind) or Node({}, said.mark)
-                    sections[kind] = merge_under(ours, found, kind, self._report)
+                    sections[kind] = beside(ours, found, kind, self._report)
         self._report.check()
         return Node(sections, tree.mark)
 
@@ -201,7 +201,8 @@ def _entries(said: Node, place: Place, report: Report) -> Iterator[_Include]:
         table = item if isinstance(item.value, dict) else Node({"path": item}, item.mark)
         paths = [_seen_from(place.folder, text, place) for text in _texts(table.get("path"))]
         if not paths:
-            report.fault(item.mark, "include: the key path is missing")
+            if table.get("path") is None:
+                report.fault(item.mark, "include: the key path is missing")
             continue
         folder = table.get("project_directory")
         env_files = table.get("env_file")

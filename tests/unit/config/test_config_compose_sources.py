@@ -105,10 +105,24 @@ def test_the_long_form_of_include() -> None:
     assert found["volumes"][0]["source"] == "/p/demo/elsewhere/d"
 
 
-def test_what_includes_is_laid_over_what_is_included() -> None:
-    text = "include: [b.yaml]\nservices: {base: {image: own, environment: [B=own]}}"
-    found = services(text, files={"b.yaml": BASE})["base"]
+def test_what_is_included_is_changed_by_a_further_file() -> None:
+    over = "services: {base: {image: own, environment: [B=own]}}"
+    found = services("include: [b.yaml]", over, files={"b.yaml": BASE})["base"]
     assert (found["image"], found["environment"]) == ("own", {"A": "base", "B": "own"})
+
+
+def test_the_same_may_be_declared_twice() -> None:
+    text = "include: [a.yaml, b.yaml]\nservices: {w: {image: i}}\nvolumes: {data: }"
+    both = "services: {z: {image: z}}\nvolumes: {data: }"
+    assert set(services(text, files={"a.yaml": both, "b.yaml": both})) == {"w", "z"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["include:\nservices: {w: {image: i}}", "include: [{path: []}]\nservices: {w: {image: i}}"],
+)
+def test_an_include_of_nothing_includes_nothing(text: str) -> None:
+    assert set(services(text)) == {"w"}
 
 
 def test_networks_and_volumes_come_with_an_included_file() -> None:
@@ -137,7 +151,16 @@ def test_an_included_file_includes_and_extends_in_its_turn() -> None:
         ("include: [b.yaml]", {"b.yaml": "include: [c.yaml]"}, "b.yaml:1: include: a cycle"),
         ("include: [no.yaml]", {}, "c.yaml:1: include: /p/demo/no.yaml: there is no such file"),
         ("include: [e.yaml]", {"e.yaml": ""}, "c.yaml:1: include: /p/demo/e.yaml is empty"),
-        ("include: b.yaml", {"b.yaml": BASE}, "include: found text 'b.yaml', allowed: list"),
+        (
+            "include: [b.yaml]\nservices: {base: {image: own}}",
+            {"b.yaml": BASE},
+            "c.yaml:2: services.base: the included file at /p/demo/b.yaml:1 declares it too",
+        ),
+        (
+            "include: b.yaml",
+            {"b.yaml": BASE},
+            "include: found text 'b.yaml', allowed: nothing or list",
+        ),
         ("include: [{file: b}]", {}, "include[0].file: unknown key"),
         ("include: [{env_file: e}]", {}, "include: the key path is missing"),
         ("include: [b.yaml]", {"b.yaml": "services: {a: {imge: x}}"}, "b.yaml:1: services.a.imge"),
