@@ -159,7 +159,7 @@ def test_an_included_file_includes_and_extends_in_its_turn() -> None:
         (
             "include: b.yaml",
             {"b.yaml": BASE},
-            "include: found text 'b.yaml', allowed: nothing or list",
+            "found text 'b.yaml', allowed: nothing or list",
         ),
         ("include: [{file: b}]", {}, "include[0].file: unknown key"),
         ("include: [{env_file: e}]", {}, "include: the key path is missing"),
