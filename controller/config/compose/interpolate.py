@@ -1,7 +1,8 @@
 """`${VAR}` in values, by the reference's rules, so that one file means the same to both.
 
 `$A ${A} ${A:-b} ${A-b} ${A:?e} ${A?e} ${A:+b} ${A+b}`, nested, `$$` for a dollar; one that starts
-no variable stands for itself, as in `^a$`. Keys are never interpolated. An unset variable is empty text and a warning.
+no variable stands for itself, as in `^a$`. Keys are never interpolated. An unset
+variable is empty text and a warning.
 """
 
 from __future__ import annotations
