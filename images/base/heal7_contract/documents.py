@@ -13,6 +13,7 @@ from heal7_contract.database import Database
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _PRUNE_EVERY = 64
+_MOST = 2**63 - 1
 
 Document = dict[str, Any]
 
@@ -108,7 +109,8 @@ class DocumentStore:
         for member, wanted in (where or {}).items():
             clauses.append("json_extract(body, ?) IS ?")
             arguments += [f'$."{member}"', wanted]
-        arguments += [limit, offset]
+        # SQLite counts to 2^63 - 1, and no table is that long.
+        arguments += [min(limit, _MOST), min(offset, _MOST)]
         with self._database.transaction(*schema) as connection:
             rows = connection.execute(
                 f"SELECT body FROM {table} WHERE {' AND '.join(clauses)} "  # noqa: S608

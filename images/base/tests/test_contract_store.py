@@ -56,6 +56,12 @@ def test_find_newest_first_with_conditions(store: DocumentStore) -> None:
     assert store.count("notes") == 6
 
 
+def test_a_page_beyond_all_numbers_is_empty(store: DocumentStore) -> None:
+    store.put("notes", "a", {"n": 1})
+    assert store.find("notes", limit=2**80) == [{"n": 1}]
+    assert store.find("notes", offset=2**80) == []
+
+
 def test_update_sees_the_old_one(store: DocumentStore) -> None:
     assert store.update("notes", "a", lambda old: {"n": 1} if old is None else old) == {"n": 1}
     assert store.update("notes", "a", lambda old: {"n": (old or {})["n"] + 1}) == {"n": 2}

@@ -97,12 +97,14 @@ def contract(plan: Plan, session: requests.Session, reporter: Reporter) -> dict[
     def snapshot() -> dict[str, Any]:
         return {**tally.snapshot(), "cleanup": cleaner.snapshot(), "promises": promises}
 
-    def watch() -> bool:
+    def tell() -> None:
         reporter.tell(snapshot())
+
+    def over() -> bool:
         return reporter.late() or reporter.heavy()
 
     try:
-        ended = Fuzz(plan, document, tally, ledger, cleaner, watch).run()
+        ended = Fuzz(plan, document, tally, ledger, cleaner, tell, over).run()
     except NothingSelectedError:
         detail = "no operation of its OpenAPI document is in scope"
         return {"fault": {"code": "nothing_selected", "detail": detail}}

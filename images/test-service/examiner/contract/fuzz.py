@@ -31,7 +31,7 @@ class NothingSelectedError(Exception):
 
 
 class Fuzz:
-    """One run over one document. `watch` is called after every scenario; True ends the run."""
+    """One run over one document. `tell` is called after every scenario; once `over`, it ends."""
 
     def __init__(
         self,
@@ -40,14 +40,18 @@ class Fuzz:
         tally: Tally,
         ledger: Ledger,
         cleaner: Cleaner,
-        watch: Callable[[], bool],
+        tell: Callable[[], None],
+        over: Callable[[], bool],
     ):
         self._plan = plan
         self._document = document
         self._tally = tally
         self._ledger = ledger
         self._cleaner = cleaner
-        self._watch = watch
+        self._tell = tell
+        self._over = over
+        self._stream: Any = None
+        self._ended: str | None = None
         self._stateful = False
         self._replaced: set[str] = set()
 
@@ -62,18 +66,12 @@ class Fuzz:
         if not self._tally.cases:
             raise NothingSelectedError
         self._hook(schema)
-        stream = from_schema(schema).execute()
-        ended: str | None = None
-        for event in stream:
+        self._stream = from_schema(schema).execute()
+        for event in self._stream:
             self._take(event)
-            if isinstance(event, events.EngineFinished):
-                reason = event.stop_reason.value
-                ended = ended or (None if reason == "completed" else reason)
-            elif ended is None and self._watch():
-                ended = "time_limit"
-                stream.stop()
+            self._tell()
         self._cleaner.flush()
-        return ended
+        return self._ended
 
     def _hook(self, schema: Any) -> None:
         # The library marks the functions it is given, which methods do not allow.
@@ -93,6 +91,10 @@ class Fuzz:
         return selected(label, self._plan)
 
     def _before(self, case: Any) -> None:
+        # A scenario of a slow operation may take minutes, so each case asks.
+        if self._ended is None and self._over():
+            self._ended = "time_limit"
+            self._stream.stop()
         # What a stateful scenario made is needed until its end; any other case is over by now.
         if not self._stateful:
             self._cleaner.flush()
@@ -160,6 +162,8 @@ class Fuzz:
             self._cleaner.flush(event.recorder.cases)
         elif isinstance(event, events.PhaseStarted):
             self._stateful = event.phase.name.value == STATEFUL
+        elif isinstance(event, events.EngineFinished) and event.stop_reason.value != "completed":
+            self._ended = self._ended or event.stop_reason.value
 
     def _count(self, recorder: Any, phase: str) -> None:
         for ident, node in recorder.cases.items():

@@ -165,8 +165,12 @@ class Asker:
         variant = variant_of(example, schema)
         if variant is not None:
             other = self._post(path, variant, key)
-            held = other.status_code == 409 and _is_problem(other)
-            yield _promise("refuses another body under the same key with 409", of, held, other)
+            promise = "refuses another body under the same key with 409"
+            if other.status_code == 422:  # the schema does not tell what makes a body valid
+                yield Promise(promise, of, None, f"the other body is no valid one: {_shown(other)}")
+            else:
+                held = other.status_code == 409 and _is_problem(other)
+                yield _promise(promise, of, held, other)
         undone, twice = self._undo(path, key), self._undo(path, key)
         well = _undone(undone, "compensated") and _undone(twice, "already_compensated")
         yield _promise("is undone once, and said to be so again", of, well, undone)
