@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import orjson
@@ -110,9 +110,11 @@ class Follower:
                     opened_at,
                     seconds=max(1, round((opened_at - skipped) / _NANO)),
                 )
-            await self._read(stream, opened_at, last)
+            await self._read(stream, opened_at, last, replace(place))
 
-    async def _read(self, stream: LogStream, opened_at: int, last: int) -> None:
+    async def _read(self, stream: LogStream, opened_at: int, last: int, kept: Place) -> None:
+        """`kept` is the place at which the stream was opened: only what lies before that is known
+        already, since the machine's clock may step back while the stream goes on."""
         unframer, grouper = Unframer(has_terminal=stream.has_terminal), Grouper()
         lag, past = Lag(), 0
         newest = opened_at
@@ -128,7 +130,7 @@ class Follower:
                 past += len(lines)
                 if past >= last:
                     await self._tell_gap("logs.gap.cut", lines[0].at, n=last)
-            await self._group(grouper, lines)
+            await self._group(grouper, lines, kept)
             # Nothing of ours may keep the others waiting, even where there is always more to read.
             await asyncio.sleep(wait_s)
             if lag.hopeless((clock.epoch_ns() - newest) / _NANO, clock.monotonic()):
@@ -146,12 +148,11 @@ class Follower:
                 await self._hand_over(grouper, grouper.flush())
         return await stream.read()
 
-    async def _group(self, grouper: Grouper, lines: Sequence[Line]) -> None:
-        place = self._place
+    async def _group(self, grouper: Grouper, lines: Sequence[Line], kept: Place) -> None:
         entries = [
             entry
             for line in lines
-            if not place.has(line) and (entry := grouper.feed(line)) is not None
+            if not kept.has(line) and (entry := grouper.feed(line)) is not None
         ]
         if lines:
             entries += grouper.flush(lines[-1].at)

@@ -39,7 +39,8 @@ COUNTS = textwrap.dedent("""
         n, per_s = 0, float(os.environ["PER_S"])
         began = time.monotonic()
         while True:
-            print(f"number {n} {os.environ.get('MARK', '')}", flush=True)
+            # A line at once: others print beside it.
+            os.write(1, f"number {n} {os.environ.get('MARK', '')}\\n".encode())
             n += 1
             time.sleep(max(0, began + n / per_s - time.monotonic()))
     threading.Thread(target=count, daemon=True).start()

@@ -169,3 +169,10 @@ async def test_what_is_cut_off_at_the_beginning_is_told(monkeypatch: pytest.Monk
     intake = FakeIntake()
     await followed(streams, intake)
     assert [one.stream for one in intake.entries] == [Stream.HUB, Stream.OUT, Stream.OUT]
+
+
+async def test_nothing_is_lost_where_the_clock_steps_back() -> None:
+    pieces = [frame(5, "before"), frame(3, "after"), frame(6, "later")]
+    intake = FakeIntake()
+    await followed(FakeStreams([FakeStream(pieces)]), intake)
+    assert [entry.text for entry in intake.entries] == ["before", "after", "later"]
