@@ -26,6 +26,8 @@ import yaml
 from bench.stack import COMPOSE_FILE, request, wait
 
 EXAMINER, EXAMINER_PORT = "test-service", 8011
+# Its schema makes over a thousand cases, each of which is a paper to be set: no run gets to its end.
+LEFT_OUT = {"paperwork-service": ["POST /actions/generate"]}
 TIME_LIMIT_S = 900
 Json = dict[str, Any]
 
@@ -141,6 +143,7 @@ def _enough(asked: argparse.Namespace, port: int, service: str, scope: str) -> l
             "time_limit_s": TIME_LIMIT_S,
             "seed": (asked.seed + turn) % (1 << 32),
             "scope": scope,
+            "exclude": LEFT_OUT.get(service, []),
         }
         reports.append(_act(port, "contract-test", body))
         if sum(report["cases"] for report in reports) >= asked.cases:
