@@ -26,7 +26,7 @@ import yaml
 from bench.stack import COMPOSE_FILE, request, wait
 
 EXAMINER, EXAMINER_PORT = "test-service", 8011
-# Its schema makes over a thousand cases, each of which is a paper to be set: no run gets to its end.
+# Its schema makes over a thousand cases, each a paper to be set: no run gets to its end.
 LEFT_OUT = {"paperwork-service": ["POST /actions/generate"]}
 TIME_LIMIT_S = 900
 Json = dict[str, Any]
