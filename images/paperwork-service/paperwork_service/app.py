@@ -259,7 +259,10 @@ def templates() -> TemplatesOut:
         "responses": {
             "200": {
                 "description": "The file",
-                "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+                "content": {
+                    media: {"schema": {"type": "string", "format": "binary"}}
+                    for media in sorted({*MEDIA_TYPES.values(), "application/octet-stream"})
+                },
             }
         }
     },
