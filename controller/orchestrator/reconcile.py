@@ -153,7 +153,7 @@ class _Planner:
         found = self._container(name)
         removed = self._remove_leftovers(name, found)
         if self._moved(name) is not None:
-            why = text("cause.missing") if found is None else self._replaces(name, found)
+            why = None if found is None else self._replaces(name, found)
             self._riders[name] = why or text("cause.missing")
             return None
         if found is None:

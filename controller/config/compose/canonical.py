@@ -51,7 +51,7 @@ def canonical_service(name: str, node: Node, context: Context) -> dict[str, Any]
         if key.startswith("x-") or key == "extends":
             continue
         value = _SERVICE.get(key, plain_value)(child, context.at(f"services.{name}.{key}"))
-        if value is None and key not in ("command", "entrypoint", "init", "attach", "scale"):
+        if value is None and key not in _MAY_BE_NOTHING:
             continue
         if key in _KEEP_EMPTY or not is_empty(value):
             service[key] = value
@@ -89,10 +89,10 @@ def canonical_file(node: Node, context: Context) -> dict[str, Any]:
     return resource
 
 
-_KEEP_EMPTY = frozenset(
-    {"command", "entrypoint", "init", "attach", "scale", "network_mode"}
-    | {"blkio_config", "deploy", "develop", "healthcheck", "logging"}
-)
+_MAY_BE_NOTHING = frozenset({"command", "entrypoint", "init", "attach", "scale"})
+_KEEP_EMPTY = _MAY_BE_NOTHING | {
+    *("blkio_config", "deploy", "develop", "healthcheck", "logging", "network_mode")
+}
 
 
 def _command(node: Node, context: Context) -> list[str] | None:

@@ -60,7 +60,7 @@ class Context:
 
     def path(self, text: str) -> str:
         """An absolute path; `~` is the home directory of the environment."""
-        return absolute(text, self.project_directory, self.env.get("HOME", "/root"))
+        return absolute(text, self.project_directory, self.env)
 
 
 Convert = Callable[[Node, Context], Any]

@@ -7,7 +7,7 @@ and line and never the text, because such files hold secrets.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from controller.config.compose.interpolate import InterpolationError, Interpolator, Lookup
@@ -86,6 +86,19 @@ def parse(
             found[name] = worker.expand(raw) if expands else raw
         except InterpolationError as error:
             report.fault(mark, f"{name}: {error}")
+    return found
+
+
+def parse_all(
+    texts: Iterable[tuple[str, str | None]], env: Mapping[str, str], report: Report
+) -> dict[str, str]:
+    """Variables of several dotenv texts by file, None where a file is not there; later ones win,
+    and `env` wins over all of them where a value is expanded."""
+    found: dict[str, str] = {}
+    for file, text in texts:
+        if text is not None:
+            known = {**found, **env}
+            found.update(parse(text, file, known.get, report))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from controller.model.host_settings import (
@@ -21,7 +21,6 @@ def host_settings(
     service: Service, model: Mapping[str, Any], env: Mapping[str, str], name_of: NameOf
 ) -> HostSettings:
     """The settings of a service; `name_of` gives the container of another one."""
-    swap = service.get("memswap_limit")
     return HostSettings(
         block_io=_block_io(service.get("blkio_config", {})),
         cgroup_parent=service.get("cgroup_parent"),
@@ -41,7 +40,7 @@ def host_settings(
         links=_links(service, name_of),
         mac_address=service.get("mac_address"),
         mem_swappiness=_number(service.get("mem_swappiness")),
-        memswap_limit=_number(swap),
+        memswap_limit=_number(service.get("memswap_limit")),
         oom_kill_disable=service.get("oom_kill_disable", False),
         platform=service.get("platform"),
         runtime=service.get("runtime"),
@@ -111,15 +110,19 @@ def _volumes_from(entry: str, name_of: NameOf) -> str:
     return f"{source if outside else name_of(source)}:{mode or 'rw'}"
 
 
-def file_binds(service: Service, model: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(file of the host, path in the container) of the secrets and configs that are files."""
-    found = []
+def _mounted(
+    service: Service, model: Mapping[str, Any]
+) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
+    """(path in the container, the mount, what is mounted) of every config and secret."""
     for kind in ("configs", "secrets"):
         for mount in service.get(kind, ()):
-            declared = model.get(kind, {}).get(mount["source"], {})
-            if declared.get("file"):
-                found.append((declared["file"], _target(kind, mount)))
-    return found
+            yield _target(kind, mount), mount, model.get(kind, {}).get(mount["source"], {})
+
+
+def file_binds(service: Service, model: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(file of the host, path in the container) of the secrets and configs that are files."""
+    mounted = _mounted(service, model)
+    return [(declared["file"], target) for target, _, declared in mounted if declared.get("file")]
 
 
 def _files(
@@ -127,22 +130,20 @@ def _files(
 ) -> tuple[ContainerFile, ...]:
     """Secrets and configs whose content stands in the file or in a variable."""
     found = []
-    for kind in ("configs", "secrets"):
-        for mount in service.get(kind, ()):
-            declared = model.get(kind, {}).get(mount["source"], {})
-            content = declared.get("content")
-            if content is None and declared.get("environment"):
-                content = env.get(declared["environment"], "")
-            if content is not None:
-                found.append(
-                    ContainerFile(
-                        target=_target(kind, mount),
-                        content=content,
-                        mode=int(mount.get("mode") or "0444", 8),
-                        uid=_identity(mount.get("uid")),
-                        gid=_identity(mount.get("gid")),
-                    )
+    for target, mount, declared in _mounted(service, model):
+        content = declared.get("content")
+        if content is None and declared.get("environment"):
+            content = env.get(declared["environment"], "")
+        if content is not None:
+            found.append(
+                ContainerFile(
+                    target=target,
+                    content=content,
+                    mode=int(mount.get("mode") or "0444", 8),
+                    uid=_identity(mount.get("uid")),
+                    gid=_identity(mount.get("gid")),
                 )
+            )
     return tuple(found)
 
 

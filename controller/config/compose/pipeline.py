@@ -71,7 +71,7 @@ def compile_stack(request: Request, reader: Reader) -> Compiled:
     name = _project_name(request, trees, env)
     env["COMPOSE_PROJECT_NAME"] = name
     tree = _merge(request, trees, env, sources, report)
-    context = Context(request.project_directory, env, report)
+    context = Context(folder, env, report)
     model = with_defaults({"name": name, **_canonical(tree, context)})
     report.check()
     profiles = request.profiles or tuple(
@@ -86,9 +86,7 @@ def compile_stack(request: Request, reader: Reader) -> Compiled:
     model = without_unused(model)
     warn_unhonoured(model, tree, report)
     extensions = {k: plain(v) for k, v in tree.map().items() if k.startswith("x-")}
-    return Compiled(
-        {**model, **extensions}, tree, report, request.project_directory, request.files, env
-    )
+    return Compiled({**model, **extensions}, tree, report, folder, request.files, env)
 
 
 def environment(
@@ -107,21 +105,15 @@ def environment(
     files = [(path, False) for path in named]
     if not files and env.get("COMPOSE_DISABLE_ENV_FILE", "").lower() not in ("1", "true"):
         files = [(posixpath.join(folder, ".env"), True)]
-    found: dict[str, str] = {}
-    for path, optional in files:
-        text = reader.read(path, missing_ok=optional)
-        if text is not None:
-            known = {**found, **env}
-            found.update(dotenv.parse(text, path, known.get, report))
+    texts = ((path, reader.read(path, missing_ok=optional)) for path, optional in files)
+    found = dotenv.parse_all(texts, env, report)
     report.check()
     return {**found, **env}
 
 
 def _load(request: Request, sources: Sources) -> list[Node]:
     trees = sources.documents(request.files)
-    if not any(tree.map() for tree in trees if isinstance(tree.value, dict)) and all(
-        isinstance(tree.value, dict) for tree in trees
-    ):
+    if all(tree.value == {} for tree in trees):
         raise ConfigError(
             [f"{path}: the file is empty" for path in request.files] or ["no compose file given"],
             remedy="name a compose file with at least one service",

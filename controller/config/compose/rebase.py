@@ -16,12 +16,12 @@ _WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 Change = Callable[[str], str]
 
 
-def absolute(text: str, folder: str, home: str) -> str:
-    """The path as seen from `folder`; `~` is the home directory."""
+def absolute(text: str, folder: str, env: Mapping[str, str]) -> str:
+    """The path as seen from `folder`; `~` is the home directory of the environment."""
     if _WINDOWS.match(text):
         return text
     if text == "~" or text.startswith("~/"):
-        text = home + text[1:]
+        text = env.get("HOME", "/root") + text[1:]
     return posixpath.normpath(posixpath.join(folder, text))
 
 
@@ -30,11 +30,11 @@ def is_remote(where: str) -> bool:
     return "://" in where or where.startswith(("git@", "github.com/", "service:", "target:"))
 
 
-def rebase(tree: Node, folder: str, home: str) -> Node:
+def rebase(tree: Node, folder: str, env: Mapping[str, str]) -> Node:
     """The tree of a whole file, its relative paths seen from `folder`."""
 
     def path(text: str) -> str:
-        return absolute(text, folder, home) if text else text
+        return absolute(text, folder, env) if text else text
 
     def context(text: str) -> str:
         return text if is_remote(text) else path(text)

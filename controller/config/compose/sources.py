@@ -46,9 +46,9 @@ class Place:
     env: Mapping[str, str]
     chain: tuple[str, ...] = ()
 
-    @property
-    def home(self) -> str:
-        return self.env.get("HOME", "/root")
+    def path(self, text: str) -> str:
+        """The absolute path of what is said here."""
+        return absolute(text, self.folder, self.env)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +108,14 @@ class Sources:
 
     def _base(self, file: str, mark: Mark, place: Place) -> Base:
         """The services of a file that is extended, seen from the folder of that file."""
-        path = absolute(file, place.folder, place.home)
+        path = place.path(file)
         folder = posixpath.dirname(path)
         inside = replace(place, folder=folder, chain=_longer(place, path, mark, "extends"))
         trees = self._read_at(mark, "extends", (path,), inside)
         tree = merge_all([self._expanded(tree, inside) for tree in trees], self._report)
         self._report.check()
         again = Extender(self._report, lambda below, at: self._base(below, at, inside), path)
-        return Base(path, again, rebase(tree, folder, inside.home))
+        return Base(path, again, rebase(tree, folder, inside.env))
 
     def _with_included(self, tree: Node, place: Place) -> Node:
         said = tree.get("include")
@@ -138,7 +138,7 @@ class Sources:
         found = {**self._variables(entry, place), **place.env}
         inside = replace(place, folder=entry.folder, env=found, chain=chain)
         trees = self._read_at(entry.mark, "include", entry.paths, inside)
-        tree = rebase(self.merged(trees, inside), entry.folder, inside.home)
+        tree = rebase(self.merged(trees, inside), entry.folder, found)
         return _with_variables(tree, found)
 
     def _variables(self, entry: _Include, place: Place) -> dict[str, str]:
@@ -146,17 +146,16 @@ class Sources:
         optional = files is None
         if files is None:
             files = (posixpath.join(entry.folder, ".env"),)
-        found: dict[str, str] = {}
-        for path in files:
+
+        def text(path: str) -> str | None:
             try:
-                text = self._reader.read(path, root=place.root, missing_ok=optional)
+                return self._reader.read(path, root=place.root, missing_ok=optional)
             except ConfigError as error:
-                self._told(error, entry.mark, "include.env_file")
-                continue
-            if text is not None:
-                known = {**found, **place.env}
-                found.update(dotenv.parse(text, path, known.get, self._report))
-        return found
+                for fault in error.faults:
+                    self._report.fault(entry.mark, f"include.env_file: {fault}")
+                return None
+
+        return dotenv.parse_all(((path, text(path)) for path in files), place.env, self._report)
 
     def _read_at(self, mark: Mark, key: str, paths: tuple[str, ...], place: Place) -> list[Node]:
         before = len(self._report.faults)
@@ -174,10 +173,6 @@ class Sources:
             self._report.fault(mark, f"{key}: {paths[0]} is empty")
             self._report.check()
         return trees
-
-    def _told(self, error: ConfigError, mark: Mark, key: str) -> None:
-        for fault in error.faults:
-            self._report.fault(mark, f"{key}: {fault}")
 
 
 def _longer(place: Place, path: str, mark: Mark, key: str) -> tuple[str, ...]:
@@ -199,7 +194,7 @@ def _longer(place: Place, path: str, mark: Mark, key: str) -> tuple[str, ...]:
 def _entries(said: Node, place: Place, report: Report) -> Iterator[_Include]:
     for item in said.items():
         table = item if isinstance(item.value, dict) else Node({"path": item}, item.mark)
-        paths = [_seen_from(place.folder, text, place) for text in _texts(table.get("path"))]
+        paths = [place.path(text) for text in _texts(table.get("path"))]
         if not paths:
             if table.get("path") is None:
                 report.fault(item.mark, "include: the key path is missing")
@@ -208,22 +203,12 @@ def _entries(said: Node, place: Place, report: Report) -> Iterator[_Include]:
         env_files = table.get("env_file")
         yield _Include(
             tuple(paths),
-            _seen_from(place.folder, str(folder.value), place)
-            if folder is not None
-            else posixpath.dirname(paths[0]),
+            place.path(str(folder.value)) if folder is not None else posixpath.dirname(paths[0]),
             None
             if env_files is None or not _texts(env_files)
-            else tuple(
-                _seen_from(place.folder, text, place)
-                for text in _texts(env_files)
-                if text != "/dev/null"
-            ),
+            else tuple(place.path(text) for text in _texts(env_files) if text != "/dev/null"),
             item.mark,
         )
-
-
-def _seen_from(folder: str, text: str, place: Place) -> str:
-    return absolute(text, folder, place.home)
 
 
 def _texts(node: Node | None) -> list[str]:
