@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 import controller
 from controller.api.receipt import PromptProtocol
+from controller.bootstrap import memory
 from controller.bootstrap.app import create_app
 from controller.bootstrap.hub import Hub
 from controller.config.load import load
@@ -51,6 +52,7 @@ def serve(
 
     Raises ConfigError, and ListenError where the port is taken.
     """
+    memory.bound()
     logs.configure()
     config = load(config_path, os.environ)
     settings = _listening(config.settings.server, host, port)

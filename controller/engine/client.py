@@ -30,6 +30,10 @@ _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
 _CALL_TIMEOUT_S = 30
 _PING_TIMEOUT_S = 2
 _LONGER_TAIL = 50
+# docker-py keeps connections by whole URL, so that those to single containers are never used again;
+# what is kept is for the few calls that are made over and over.
+_KEPT_URLS = 4
+_KEPT_CONNECTIONS = 2
 
 
 def checked(name: str) -> str:
@@ -42,9 +46,8 @@ def checked(name: str) -> str:
 class DockerEngine:
     """A blocking connection to one engine. Thread-safe as docker-py's session pool is."""
 
-    def __init__(self, base_url: str | None = None, *, pool_size: int = 16):
+    def __init__(self, base_url: str | None = None):
         self._base_url = base_url
-        self._pool_size = pool_size
         self._lock = threading.Lock()
         self._clients: dict[int, docker.APIClient] = {}
 
@@ -65,7 +68,8 @@ class DockerEngine:
                         **options,
                         version="auto",
                         timeout=timeout_s,
-                        max_pool_size=self._pool_size,
+                        num_pools=_KEPT_URLS,
+                        max_pool_size=_KEPT_CONNECTIONS,
                     )
             return self._clients[timeout_s]
 

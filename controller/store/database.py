@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from controller.errors import StoreError
 from controller.store.schema import STEPS
-from controller.store.sqlite import migrate, transaction
+from controller.store.sqlite import migrate, open_to_write, transaction
 
 T = TypeVar("T")
 
@@ -54,14 +54,9 @@ class Database:
             ) from error
 
     def _open(self) -> None:
-        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
+        connection = open_to_write(self._file)
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA busy_timeout = 5000")
         self._connection = connection
-        self._file.chmod(0o600)
         migrate(connection, self._file, STEPS)
 
     def _transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -41,7 +41,7 @@ from controller.store.journal_rows import (
     run_rows,
     stored_of,
 )
-from controller.store.sqlite import migrate, transaction
+from controller.store.sqlite import migrate, open_to_read, open_to_write, transaction
 
 _PRUNED_AT_ONCE = 200
 _VACUUMED_AT_ONCE = 500
@@ -129,14 +129,8 @@ class SqliteBackend:
 
     def _open(self) -> None:
         with self._explained():
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
+            connection = open_to_write(self._file)
             self._writing = connection
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA busy_timeout = 2000")
-            os.chmod(self._file, 0o600)
             self._place = self._find()
             migrate(connection, self._file, _STEPS)
             with transaction(connection):
@@ -280,10 +274,7 @@ class SqliteBackend:
 
     def _reader(self) -> sqlite3.Connection:
         if self._reading is None:
-            self._reading = sqlite3.connect(
-                f"file:{self._file}?mode=ro", uri=True, isolation_level=None
-            )
-            self._reading.execute("PRAGMA busy_timeout = 2000")
+            self._reading = open_to_read(self._file)
         return self._reading
 
     def _connection(self) -> sqlite3.Connection:

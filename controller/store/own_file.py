@@ -5,14 +5,13 @@ Each such file is written by one thread, and read by others over connections tha
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from controller.errors import StoreError
-from controller.store.sqlite import migrate
+from controller.store.sqlite import migrate, open_to_read, open_to_write
 
 
 class OwnFile:
@@ -29,28 +28,15 @@ class OwnFile:
     def open(self) -> None:
         with self._explained():
             if self._read_only:
-                connection = sqlite3.connect(
-                    f"file:{self._file}?mode=ro", uri=True, check_same_thread=False
-                )
-                connection.execute("PRAGMA busy_timeout = 2000")
-                self._connection = connection
+                self._connection = open_to_read(self._file)
                 return
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
+            connection = open_to_write(self._file, is_durable=self._is_durable)
             try:
-                self._prepare(connection)
+                migrate(connection, self._file, self._steps)
             except BaseException:
                 connection.close()
                 raise
             self._connection = connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {'FULL' if self._is_durable else 'NORMAL'}")
-        connection.execute("PRAGMA busy_timeout = 2000")
-        os.chmod(self._file, 0o600)
-        migrate(connection, self._file, self._steps)
 
     def close(self) -> None:
         if self._connection is not None:

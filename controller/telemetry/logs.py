@@ -27,3 +27,5 @@ def configure(level: str = "INFO") -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger("uvicorn.access").setLevel("WARNING")
+    # It warns of each connection that it does not keep for later, which is as it should be.
+    logging.getLogger("urllib3.connectionpool").setLevel("ERROR")
