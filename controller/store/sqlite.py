@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from controller.errors import StoreError
@@ -38,7 +38,9 @@ def open_to_read(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"file:{file}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
     )
-    _bounded(connection)
+    # A damaged file is told of when it is asked something; much is answered without.
+    with suppress(sqlite3.DatabaseError):
+        _bounded(connection)
     return connection
 
 
