@@ -14,6 +14,7 @@ LABEL_SERVICE = "com.docker.compose.service"
 LABEL_NUMBER = "com.docker.compose.container-number"
 LABEL_HASH = "com.docker.compose.config-hash"
 LABEL_ONEOFF = "com.docker.compose.oneoff"
+LABEL_HUB = "heal7.config.digest"
 
 _FRACTION = re.compile(r"\.(\d+)")
 
@@ -84,4 +85,5 @@ def container(raw: Mapping[str, Any]) -> ContainerObs:
             if end.get("MacAddress")
         ),
         anonymous_volumes=_anonymous(raw.get("Mounts") or []),
+        is_hub=LABEL_HUB in labels,
     )

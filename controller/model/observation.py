@@ -32,7 +32,8 @@ class ContainerObs:
     """One container as the engine's inspect tells it.
 
     `health` is the container's own HEALTHCHECK verdict ('' where it has none); `ports` maps
-    container port/protocol to the host's (address, port); `addresses` network name to IP.
+    container port/protocol to the host's (address, port); `addresses` network name to IP;
+    `is_hub`: it is a hub's own.
     """
 
     id: str
@@ -55,6 +56,7 @@ class ContainerObs:
     addresses: Mapping[str, str] = field(default_factory=dict)
     hardware_addresses: tuple[str, ...] = ()
     anonymous_volumes: tuple[tuple[str, str], ...] = ()
+    is_hub: bool = False
 
     @property
     def incarnation(self) -> str:

@@ -262,7 +262,8 @@ class VolumeSpec:
 class StackSpec:
     """The whole declared stack, normalised. `services` is keyed by name, in file order.
 
-    `warnings` are sentences `file:line: …` on what was read and cannot be honoured, or disagrees.
+    `warnings` are sentences `file:line: …` on what was read and cannot be honoured, or disagrees;
+    `disabled` are services of profiles that nobody enabled.
     """
 
     project: str
@@ -273,6 +274,7 @@ class StackSpec:
     volumes: tuple[VolumeSpec, ...] = ()
     warnings: tuple[str, ...] = ()
     limits: HealingLimits = field(default_factory=HealingLimits)
+    disabled: frozenset[str] = frozenset()
 
     @property
     def managed(self) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from controller.model.spec import ContainerSpec, Mount, StackSpec
 from controller.model.text import Text, text
 from controller.model.view import Health, Verdict
 from controller.orchestrator.intent import who_ended
+from controller.orchestrator.orphans import GRACE_S
 from controller.orchestrator.outcome import Outcome, Status, passes
 from controller.orchestrator.plan import Op, Plan, PlannedOp, Tolerance
 from controller.orchestrator.world import Activity, World
@@ -191,10 +192,11 @@ class Execution:
                 await command(engine.start, container_id)
 
     async def _stop(self, service: str, container_id: str) -> None:
-        spec = self._stack.services[service].container
+        declared = self._stack.services.get(service)
         graces = self._care.graces_s if self._care else {}
         ending = self._world.container(service)
-        grace = graces.get(service, spec.stop_grace_s)
+        usual = declared.container.stop_grace_s if declared else GRACE_S
+        grace = graces.get(service, usual)
         wait_s = grace if self._answers(service) else 0.0
         async with self._world.traffic.closed(service, wait_s):
             ended = await self._pool.command(self._pool.engine.stop, container_id, grace)
@@ -312,17 +314,20 @@ class Execution:
         return [line.rstrip() for line in tail.splitlines() if line.strip()]
 
     def _explain(self, op: PlannedOp, error: EngineError) -> Text:
-        spec = self._stack.services[op.service]
         if isinstance(error, ImageMissingError):
-            return text("fail.image_missing", image=spec.container.image)
+            return text("fail.image_missing", image=error.image)
         if isinstance(error, PortTakenError):
-            port = error.port or (spec.container.ports[0].published if spec.container.ports else 0)
-            return text("fail.port_taken", port=port or 0)
+            return text("fail.port_taken", port=error.port or self._first_port(op.service))
         if isinstance(error, BadCommandError):
             return text("fail.command", detail=error.detail)
         if isinstance(error, NamespaceGoneError):
             return text("fail.namespace_gone", detail=error.detail)
         return text("fail.engine", detail=error.detail)
+
+    def _first_port(self, service: str) -> int:
+        declared = self._stack.services.get(service)
+        ports = declared.container.ports if declared else ()
+        return (ports[0].published if ports else None) or 0
 
 
 def _as_planned(spec: ContainerSpec, op: PlannedOp) -> ContainerSpec:

@@ -27,8 +27,17 @@ from controller.model.probe import ProbeResult
 from controller.model.recovery import Healing
 from controller.model.spec import StackSpec
 from controller.model.text import Text
-from controller.model.view import Desired, Health, ServiceView, StackView, Verdict, Wish
+from controller.model.view import (
+    Desired,
+    Health,
+    OrphanView,
+    ServiceView,
+    StackView,
+    Verdict,
+    Wish,
+)
 from controller.orchestrator.notices import Notices
+from controller.orchestrator.orphans import orphan_views
 from controller.orchestrator.traffic import Traffic
 
 P = ParamSpec("P")
@@ -171,7 +180,10 @@ class World:
         pass takes long, and what it saw first may be old when it ends."""
         newer = {s: c for s, c in found.items() if self._answered.get(s, 0) < question}
         self._answered |= dict.fromkeys(newer, question)
+        before = self.orphans()
         self._seen = replace(self._seen, containers={**self._seen.containers, **newer})
+        if self.orphans() != before:
+            self._notices.orphans(self.orphans())
 
     async def survey(self) -> Observation:
         """A full look with networks, volumes and images: what a plan is made from.
@@ -282,7 +294,13 @@ class World:
             engine_since=self._connected_since,
             services=tuple(self.service_view(name) for name in self.stack.managed),
             warnings=self.stack.warnings,
+            orphans=self.orphans(),
         )
+
+    def orphans(self) -> tuple[OrphanView, ...]:
+        """The containers of the project that no file speaks of, as last seen."""
+        busy = {service: activity.operation for service, activity in self._activities.items()}
+        return orphan_views(self.stack, self._seen, busy)
 
     def service_view(self, service: str) -> ServiceView:
         if service not in self._views:

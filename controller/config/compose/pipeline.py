@@ -50,7 +50,8 @@ class Request:
 class Compiled:
     """The normalised model (shape of `docker compose config --format json`) and its sources.
 
-    `tree` is the merged tree, kept for the places of later faults.
+    `tree` is the merged tree, kept for the places of later faults; `disabled` are services of
+    profiles that nobody enabled.
     """
 
     model: dict[str, Any]
@@ -59,6 +60,7 @@ class Compiled:
     project_directory: str
     files: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    disabled: frozenset[str] = frozenset()
 
 
 def compile_stack(request: Request, reader: Reader) -> Compiled:
@@ -86,7 +88,9 @@ def compile_stack(request: Request, reader: Reader) -> Compiled:
     model = without_unused(model)
     warn_unhonoured(model, tree, report)
     extensions = {k: plain(v) for k, v in tree.map().items() if k.startswith("x-")}
-    return Compiled({**model, **extensions}, tree, report, folder, request.files, env)
+    return Compiled(
+        {**model, **extensions}, tree, report, folder, request.files, env, frozenset(disabled)
+    )
 
 
 def environment(

@@ -54,6 +54,7 @@ def to_stack(
             for key, volume in model.get("volumes", {}).items()
         ),
         warnings=tuple(compiled.report.warnings),
+        disabled=compiled.disabled,
     )
 
 
