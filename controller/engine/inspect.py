@@ -48,6 +48,12 @@ def _anonymous(mounts: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
     )
 
 
+def _joined(host: Mapping[str, Any]) -> frozenset[str]:
+    modes = (str(host.get(key) or "") for key in ("NetworkMode", "IpcMode", "PidMode"))
+    found = (mode.removeprefix("container:") for mode in modes if mode.startswith("container:"))
+    return frozenset(found)
+
+
 def container(raw: Mapping[str, Any]) -> ContainerObs:
     """One `GET /containers/{id}/json` answer. Raises KeyError if it is not one."""
     state, config = raw["State"], raw["Config"]
@@ -85,5 +91,6 @@ def container(raw: Mapping[str, Any]) -> ContainerObs:
             if end.get("MacAddress")
         ),
         anonymous_volumes=_anonymous(raw.get("Mounts") or []),
+        joined=_joined(raw.get("HostConfig") or {}),
         is_hub=LABEL_HUB in labels,
     )

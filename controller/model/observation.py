@@ -33,7 +33,8 @@ class ContainerObs:
 
     `health` is the container's own HEALTHCHECK verdict ('' where it has none); `ports` maps
     container port/protocol to the host's (address, port); `addresses` network name to IP;
-    `is_hub`: it is a hub's own.
+    `joined` are the containers whose namespaces it was bound to when it was made (ids, or names as
+    some engines keep them); `is_hub`: it is a hub's own.
     """
 
     id: str
@@ -56,6 +57,7 @@ class ContainerObs:
     addresses: Mapping[str, str] = field(default_factory=dict)
     hardware_addresses: tuple[str, ...] = ()
     anonymous_volumes: tuple[tuple[str, str], ...] = ()
+    joined: frozenset[str] = frozenset()
     is_hub: bool = False
 
     @property

@@ -222,9 +222,16 @@ class ServiceSpec:
     """Whether the definition asks for it to run on after an exit with code 0 (`restart: always` or
     `unless-stopped`); one that says nothing and has nothing to probe may finish."""
     build_context: str | None = None
-    shares: tuple[str, ...] = ()
-    """Services whose namespaces or volumes its container takes; the engine binds it to the very
-    container it finds, so it is made anew whenever one of theirs is."""
+    joins: tuple[str, ...] = ()
+    """Services whose network, ipc or pid namespace its container lives in."""
+    borrows: tuple[str, ...] = ()
+    """Services whose volumes its container mounts (`volumes_from`)."""
+
+    @property
+    def shares(self) -> tuple[str, ...]:
+        """Services whose namespaces or volumes its container takes; the engine binds it to the very
+        container it finds, so it is made anew whenever one of theirs is."""
+        return tuple(dict.fromkeys((*self.joins, *self.borrows)))
 
 
 @dataclass(frozen=True, slots=True)

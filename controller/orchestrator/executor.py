@@ -35,6 +35,7 @@ from controller.orchestrator.intent import who_ended
 from controller.orchestrator.orphans import GRACE_S
 from controller.orchestrator.outcome import Outcome, Status, passes
 from controller.orchestrator.plan import Op, Plan, PlannedOp, Tolerance
+from controller.orchestrator.sharing import bound
 from controller.orchestrator.world import Activity, World
 
 _ADOPT_TIMEOUT_S = 10.0
@@ -187,6 +188,8 @@ class Execution:
             case Op.REMOVE:
                 await self._only_ours(op.service)
                 await command(engine.remove, container_id)
+                # From here on the engine remembers a removal, which is ours.
+                self._ended.pop(op.service, None)
             case Op.START:
                 await self._only_ours(op.service)
                 await command(engine.start, container_id)
@@ -230,7 +233,9 @@ class Execution:
         return found
 
     async def _create(self, op: PlannedOp) -> None:
-        spec = _as_planned(self._stack.services[op.service].container, op)
+        service = self._stack.services[op.service]
+        planned = _as_planned(service.container, op)
+        spec = bound(planned, service, self._stack, self._world.seen)
         try:
             made = await self._pool.command(self._pool.engine.create, spec)
         except EngineConflictError:

@@ -14,6 +14,7 @@ from controller.model.observation import ContainerObs, Observation, State
 from controller.model.spec import Condition, Dependency, ServiceSpec, StackSpec
 from controller.model.text import Text, text
 from controller.orchestrator.plan import Edge, Op, Plan, PlannedOp, Tolerance
+from controller.orchestrator.sharing import lost_share, own_volumes
 
 _ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
 
@@ -49,6 +50,9 @@ def drift(spec: ServiceSpec, container: ContainerObs, seen: Observation) -> Text
     image = seen.images.get(spec.container.image)
     if image is not None and container.image_id != image:
         return text("cause.image_changed")
+    shared = lost_share(spec, container, seen)
+    if shared is not None:
+        return text("cause.shared_gone", service=shared)
     gone = [n.network for n in spec.container.networks if n.network not in seen.networks]
     if gone and container.state not in _ALIVE:
         return text("cause.network_gone", network=gone[0])
@@ -192,7 +196,7 @@ class _Planner:
         old: ContainerObs | None = None,
     ) -> Edge:
         edges = (*after, *self._networks(spec), *self._volumes(spec))
-        kept = old.anonymous_volumes if old else ()
+        kept = own_volumes(spec, old, self._seen) if old else ()
         return self._add(Op.CREATE, spec.name, cause, subject, edges, volumes=kept)
 
     def _networks(self, spec: ServiceSpec) -> list[Edge]:

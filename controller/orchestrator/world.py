@@ -38,6 +38,7 @@ from controller.model.view import (
 )
 from controller.orchestrator.notices import Notices
 from controller.orchestrator.orphans import orphan_views
+from controller.orchestrator.sharing import lost_share
 from controller.orchestrator.traffic import Traffic
 
 P = ParamSpec("P")
@@ -160,8 +161,14 @@ class World:
                 self._learn({service: tuple(listed)}, question)
         self._seen = replace(self._seen, taken_at=clock.now())
         self.set_connected(True)
-        for service in self.stack.services if services is None else services:
+        for service in self.stack.services if services is None else self._concerned(services):
             self._refresh(service)
+
+    def _concerned(self, services: Iterable[str]) -> Iterable[str]:
+        """These, and those that share their containers."""
+        looked = dict.fromkeys(services)
+        riders = (n for n, spec in self.stack.services.items() if looked.keys() & {*spec.shares})
+        return looked | dict.fromkeys(riders)
 
     async def _ask(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A look at the engine; one that gets no answer means it is not connected."""
@@ -352,7 +359,12 @@ class World:
             phase=activity.phase if activity else None,
             one_shot=service in self._finishing,
             healing=self._healing.get(service),
+            lost_share=self._lost_share(service, container),
         )
+
+    def _lost_share(self, service: str, container: ContainerObs | None) -> str | None:
+        spec = self.stack.services[service]
+        return lost_share(spec, container, self._seen) if container and spec.shares else None
 
     def _probed(self, service: str) -> None:
         asked = service in self._asked_now

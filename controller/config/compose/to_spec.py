@@ -12,7 +12,7 @@ from controller.config.compose.container import (
     ports_of,
     restart_of,
 )
-from controller.config.compose.defaults import shared_with
+from controller.config.compose.defaults import borrowed_by, joined_by
 from controller.config.compose.hashing import service_hash, stable_hash
 from controller.config.compose.pipeline import Compiled
 from controller.config.managed import Treatment, probe_of, published_port, recovery_of
@@ -95,7 +95,8 @@ def _service(
         recovery=recovery_of(said),
         stays=restart_of(service) in ("always", "unless-stopped"),
         build_context=service.get("build", {}).get("context"),
-        shares=shared_with(service),
+        joins=joined_by(service),
+        borrows=borrowed_by(service),
     )
 
 
