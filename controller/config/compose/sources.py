@@ -67,6 +67,9 @@ class Sources:
     def __init__(self, reader: Reader, report: Report) -> None:
         self._reader = reader
         self._report = report
+        self.scoped: dict[tuple[str, str, str], str] = {}
+        """Values of variables that secrets and configs of included files are made of, by section,
+        key and variable: those of their own file, of which the others know nothing."""
 
     def documents(self, files: tuple[str, ...], place: Place | None = None) -> list[Node]:
         """Every document of the files as it stands, not interpolated."""
@@ -139,7 +142,17 @@ class Sources:
         inside = replace(place, folder=entry.folder, env=found, chain=chain)
         trees = self._read_at(entry.mark, "include", entry.paths, inside)
         tree = rebase(self.merged(trees, inside), entry.folder, found)
+        self._note_scoped(tree, found)
         return _with_variables(tree, found)
+
+    def _note_scoped(self, tree: Node, env: Mapping[str, str]) -> None:
+        for kind in ("secrets", "configs"):
+            section = tree.get(kind)
+            for key, resource in section.map().items() if section else ():
+                said = resource.get("environment")
+                if said is not None and (value := env.get(str(said.value))) is not None:
+                    # What came of a file that this one includes was noted there.
+                    self.scoped.setdefault((kind, key, str(said.value)), value)
 
     def _variables(self, entry: _Include, place: Place) -> dict[str, str]:
         files = entry.env_files

@@ -86,7 +86,7 @@ def _service(
     port = published_port(said, ports)
     return ServiceSpec(
         name=name,
-        container=container_spec(name, model, labels, compiled.env, managed=managed),
+        container=container_spec(name, model, labels, compiled.contents, managed=managed),
         config_hash=digest,
         depends_on=depends_on,
         managed=managed,
