@@ -24,6 +24,10 @@ from controller.errors import ConfigError
 
 # Nobody nests more; a chain of small files could be endless.
 _MAX_DEPTH = 20
+# Reading costs by the file and by the character. Large stacks have a tenth of this, and more could
+# keep a hub busy for long; what takes no time to read is counted as if it were a page.
+MAX_CHARS = 768 * 1024
+_PAGE = 1024
 _SECTIONS = ("services", "volumes", "networks", "secrets", "configs", "models")
 
 
@@ -67,6 +71,7 @@ class Sources:
     def __init__(self, reader: Reader, report: Report) -> None:
         self._reader = reader
         self._report = report
+        self._chars = 0
         self.scoped: dict[tuple[str, str, str], str] = {}
         """Values of variables that secrets and configs of included files are made of, by section,
         key and variable: those of their own file, of which the others know nothing."""
@@ -76,12 +81,25 @@ class Sources:
         trees: list[Node] = []
         for path in files:
             try:
-                text = self._reader.read(path, root=place.root if place else None)
-                trees.extend(read_documents(text or "", path))
+                text = self._reader.read(path, root=place.root if place else None) or ""
+                self._count(path, text)
+                trees.extend(read_documents(text, path))
             except ConfigError as error:
                 self._report.faults.extend(error.faults)
         self._report.check()
         return trees
+
+    def _count(self, path: str, text: str) -> None:
+        """Raises ConfigError where too much has been read; one file may be read very often."""
+        self._chars += max(len(text), _PAGE)
+        if self._chars > MAX_CHARS:
+            raise ConfigError(
+                [
+                    f"{path}: with this file the compose files hold more than {MAX_CHARS} "
+                    f"characters in all (a small one counts as {_PAGE})"
+                ],
+                remedy="include fewer or smaller files",
+            )
 
     def merged(self, trees: list[Node], place: Place) -> Node:
         """One tree of the documents, in which nothing is included or extended any more."""
