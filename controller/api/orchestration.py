@@ -91,7 +91,7 @@ class Orchestration:
         return json_response(shown)
 
     async def service(self, name: str, request: Request) -> Response:
-        (known,) = self._lifecycle.resolve(name)
+        known = self._lifecycle.one(name)
         language = language_of(request)
         shown = render.service(self._world.service_view(known), language, clock.now())
         history = self._world.history(known)

@@ -67,6 +67,7 @@ class Result(BaseModel):
         "restarted",
         "recreated",
         "stopped",
+        "removed",
         "completed",
         "already_running",
         "already_stopped",

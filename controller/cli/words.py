@@ -44,6 +44,7 @@ OUTCOME = {
     "restarted": GOOD,
     "recreated": GOOD,
     "stopped": GOOD,
+    "removed": GOOD,
     "completed": GOOD,
     "already_running": GOOD,
     "already_stopped": GOOD,

@@ -123,8 +123,8 @@ class OperationKind(StrEnum):
 class ServiceResult:
     """How an operation ended for one service.
 
-    `outcome`: started, restarted, recreated, stopped, already_running, already_stopped, failed,
-    blocked (a dependency failed), unknown (the engine did not answer).
+    `outcome`: started, restarted, recreated, stopped, removed, completed, already_running,
+    already_stopped, failed, blocked (a dependency failed), unknown (the engine did not answer).
     """
 
     outcome: str

@@ -38,6 +38,7 @@ from controller.orchestrator.world import Activity, World
 
 _ADOPT_TIMEOUT_S = 10.0
 _LOG_LINES = 20
+_USUAL_GRACE_S = 10.0
 
 
 class Failure(Exception):  # noqa: N818 - an outcome on its way up, not an error of the hub
@@ -191,10 +192,9 @@ class Execution:
                 await command(engine.start, container_id)
 
     async def _stop(self, service: str, container_id: str) -> None:
-        spec = self._stack.services[service].container
         graces = self._care.graces_s if self._care else {}
         ending = self._world.container(service)
-        grace = graces.get(service, spec.stop_grace_s)
+        grace = graces.get(service, self._declared_grace(service))
         wait_s = grace if self._answers(service) else 0.0
         async with self._world.traffic.closed(service, wait_s):
             ended = await self._pool.command(self._pool.engine.stop, container_id, grace)
@@ -204,6 +204,11 @@ class Execution:
                 self._ended[service] = ending
         elif self._care:
             raise Failure(text("fail.stopped_meanwhile"))
+
+    def _declared_grace(self, service: str) -> float:
+        """Also of a container that is more than are declared."""
+        spec = self._stack.services.get(service)
+        return spec.container.stop_grace_s if spec else _USUAL_GRACE_S
 
     def _answers(self, service: str) -> bool:
         """Whether requests under way there may still come to an end."""
@@ -312,10 +317,10 @@ class Execution:
         return [line.rstrip() for line in tail.splitlines() if line.strip()]
 
     def _explain(self, op: PlannedOp, error: EngineError) -> Text:
-        spec = self._stack.services[op.service]
-        if isinstance(error, ImageMissingError):
+        spec = self._stack.services.get(op.service)
+        if isinstance(error, ImageMissingError) and spec:
             return text("fail.image_missing", image=spec.container.image)
-        if isinstance(error, PortTakenError):
+        if isinstance(error, PortTakenError) and spec:
             port = error.port or (spec.container.ports[0].published if spec.container.ports else 0)
             return text("fail.port_taken", port=port or 0)
         if isinstance(error, BadCommandError):

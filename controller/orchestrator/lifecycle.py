@@ -106,12 +106,24 @@ class Lifecycle:
         """The managed services meant; None is all. Raises UnknownServiceError."""
         if name is None:
             return self._stack.managed
-        if name not in self._stack.managed:
-            known = ", ".join(self._stack.managed)
+        managed = self._stack.managed
+        found = tuple(key for key in self._stack.members(name) if key in managed)
+        if not found:
             raise UnknownServiceError(
-                f"There is no managed service {name!r}.", remedy=f"The services are: {known}."
+                f"There is no managed service {name!r}.",
+                remedy=f"The services are: {', '.join(managed)}.",
             )
-        return (name,)
+        return found
+
+    def one(self, name: str) -> str:
+        """The managed service of that name. Raises UnknownServiceError, also for the name of
+        several containers."""
+        found = self.resolve(name)
+        if found != (name,):
+            raise UnknownServiceError(
+                f"{name!r} runs in several containers.", remedy=f"Name one: {', '.join(found)}."
+            )
+        return name
 
     async def preview(self, kind: OperationKind, name: str | None) -> Plan:
         """The plan a request would carry out now. Nothing is changed."""

@@ -22,14 +22,16 @@ _ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
 class Goal:
     """What is wanted. `run` is dependencies first; `restart` maps a service to the incarnation
     that must end; of `replace_drifted` also running containers end that differ from their
-    definition; those of `replace` are made anew whatever they are; `causes` says why, for every
-    service named."""
+    definition; those of `replace` are made anew whatever they are; of the services in `tidy`, as
+    the compose files name them, containers go that are more than are declared; `causes` says why,
+    for every service named."""
 
     run: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
     restart: Mapping[str, str] = field(default_factory=dict)
     replace_drifted: frozenset[str] = frozenset()
     replace: frozenset[str] = frozenset()
+    tidy: frozenset[str] = frozenset()
     causes: Mapping[str, Text] = field(default_factory=dict)
 
 
@@ -71,9 +73,11 @@ class _Planner:
         self._riders: dict[str, Text] = {}
         self._placed: dict[str, Edge] = {}
         self._gates: dict[str, int] = {}
+        self._surplus: dict[str, list[Edge]] = {}
         self._shared: dict[tuple[Op, str], int] = {}
 
     def plan(self) -> Plan:
+        self._tidy()
         going_down = self._services_to_stop()
         creates = {name: self._prepare(name) for name in self._goal.run}
         for name in reversed(with_dependencies(self._stack, going_down)):
@@ -85,6 +89,25 @@ class _Planner:
             if name not in self._stops:
                 self._settled[name] = "already_stopped"
         return Plan(tuple(self._ops), self._settled, self._goal.causes)
+
+    def _tidy(self) -> None:
+        """End what is more than is declared; it may hold ports that the others want."""
+        for key, held in self._seen.containers.items():
+            if key in self._stack.services or not held or held[0].service not in self._goal.tidy:
+                continue
+            service = held[0].service
+            cause = text("cause.surplus", service=service)
+            for container in held:
+                edges: tuple[Edge | None, ...] = ()
+                if container.state in _ALIVE:
+                    edges = (
+                        self._add(Op.STOP, key, cause, container.name, container_id=container.id),
+                    )
+                gone = self._add(
+                    Op.REMOVE, key, cause, container.name, edges, container_id=container.id
+                )
+                after = Edge(gone.id, Tolerance.ANY)
+                self._surplus.setdefault(service, []).append(after)
 
     def _container(self, name: str) -> ContainerObs | None:
         """The service's container; one on its way out is none any more."""
@@ -307,7 +330,10 @@ class _Planner:
         created: Edge | None,
         stopped: Edge | None,
     ) -> None:
-        gates = tuple(self._dependency_edge(d) for d in spec.depends_on)
+        gates = (
+            *(self._dependency_edge(d) for d in spec.depends_on),
+            *self._surplus.get(spec.replica_of or spec.name, ()),
+        )
         existing = container.id if container and (created is None) else None
         if container and container.is_replacement and existing is None:
             kept = drift(spec, container, self._seen) is None

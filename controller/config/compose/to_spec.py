@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from controller.config.compose.container import (
@@ -12,7 +13,7 @@ from controller.config.compose.container import (
     ports_of,
     restart_of,
 )
-from controller.config.compose.defaults import shared_with
+from controller.config.compose.defaults import replica_count, shared_with
 from controller.config.compose.hashing import service_hash, stable_hash
 from controller.config.compose.pipeline import Compiled
 from controller.config.managed import Treatment, probe_of, published_port, recovery_of
@@ -23,6 +24,7 @@ from controller.model.spec import (
     ServiceSpec,
     StackSpec,
     VolumeSpec,
+    replica,
 )
 
 _PREFIX = "com.docker.compose."
@@ -37,14 +39,17 @@ def to_stack(
     `version` is the hub's, for the label of that name.
     """
     model = compiled.model
+    replicas = replicas_of(model["services"])
+    services = {}
+    for name in model["services"]:
+        for number in range(1, replicas.get(name, 1) + 1):
+            one = _service(name, number, compiled, treatments.get(name), version, replicas)
+            services[one.name] = one
     return StackSpec(
         project=model["name"],
         working_dir=compiled.project_directory,
         config_files=compiled.files,
-        services={
-            name: _service(name, compiled, treatments.get(name), version)
-            for name in model["services"]
-        },
+        services=services,
         networks=tuple(
             _network(key, network, model["name"], version)
             for key, network in model.get("networks", {}).items()
@@ -54,11 +59,30 @@ def to_stack(
             for key, volume in model.get("volumes", {}).items()
         ),
         warnings=tuple(compiled.report.warnings),
+        replicas=replicas,
     )
 
 
+def replicas_of(services: Mapping[str, Any]) -> dict[str, int]:
+    """In how many containers a service runs, of those that do not run in one."""
+    counts = {name: replica_count(service) for name, service in services.items()}
+    return {name: count for name, count in counts.items() if count != 1}
+
+
+def _keys(name: str, replicas: Mapping[str, int]) -> list[str]:
+    """What a service is called in the stack, each of its containers by itself."""
+    if name not in replicas:
+        return [name]
+    return [replica(name, number + 1) for number in range(replicas[name])]
+
+
 def _service(
-    name: str, compiled: Compiled, treatment: Treatment | None, version: str
+    name: str,
+    number: int,
+    compiled: Compiled,
+    treatment: Treatment | None,
+    version: str,
+    replicas: Mapping[str, int],
 ) -> ServiceSpec:
     model = compiled.model
     service = model["services"][name]
@@ -79,27 +103,35 @@ def _service(
     )
     labels = {
         **service.get("labels", {}),
-        **_compose_labels(name, compiled, depends_on, digest, version),
+        **_compose_labels(name, number, compiled, depends_on, digest, version),
     }
     ports = ports_of(service)
     port = published_port(said, ports)
     return ServiceSpec(
-        name=name,
-        container=container_spec(name, model, labels, compiled.env, managed=managed),
+        name=replica(name, number) if name in replicas else name,
+        container=container_spec(name, model, labels, compiled.env, managed=managed, number=number),
         config_hash=digest,
-        depends_on=depends_on,
+        depends_on=tuple(
+            replace(entry, service=key)
+            for entry in depends_on
+            for key in _keys(entry.service, replicas)
+        ),
         managed=managed,
         port=port,
         probe=probe_of(said, port, ports, health_of(service), exposed_of(service)),
         recovery=recovery_of(said),
         stays=restart_of(service) in ("always", "unless-stopped"),
         build_context=service.get("build", {}).get("context"),
-        shares=shared_with(service),
+        # Compose gives the namespaces of the first container.
+        shares=tuple(key for one in shared_with(service) for key in _keys(one, replicas)[:1]),
+        replica_of=name if name in replicas else "",
+        number=number,
     )
 
 
 def _compose_labels(
     name: str,
+    number: int,
     compiled: Compiled,
     depends_on: tuple[Dependency, ...],
     digest: str,
@@ -112,7 +144,7 @@ def _compose_labels(
     labels = {
         "project": compiled.model["name"],
         "service": name,
-        "container-number": "1",
+        "container-number": str(number),
         "oneoff": "False",
         "config-hash": digest,
         "depends_on": order,
