@@ -144,7 +144,7 @@ def image_facts(stack: StackSpec, engine: LocalEngine | None) -> tuple[ImageFact
         reference = spec.container.image
         if reference not in facts:
             present = _has_image(engine, reference)
-            facts[reference] = ImageFact(reference, present, spec.build_context is not None)
+            facts[reference] = ImageFact(reference, present, spec.source.build is not None)
     return tuple(facts.values())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from controller.config.compose.build import warn_unbuildable
 from controller.config.node import Node, Report
 
 # `attach` only concerns whose output `up` shows on a terminal; the hub has none.
@@ -67,6 +68,7 @@ _SERVICE = frozenset(
         "ports",
         "privileged",
         "profiles",
+        "pull_policy",
         "read_only",
         "restart",
         "runtime",
@@ -115,8 +117,7 @@ def warn_unhonoured(model: Mapping[str, Any], tree: Node, report: Report) -> Non
         _deploy(service.get("deploy") or {}, told)
         _ports(service.get("ports", []), told)
         _mounts(service.get("volumes", []), told)
-        if service.get("build") and not service.get("image"):
-            told.say("the hub does not build it; build the image and name it under image", "build")
+        warn_unbuildable(service.get("build", {}), told.say)
     for key, network in model.get("networks", {}).items():
         told = _Teller(("networks", key), tree, report)
         told.unknown(network, _NETWORK)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from controller.config.compose.build import source_of
 from controller.config.compose.container import (
     container_spec,
     exposed_of,
@@ -16,6 +17,7 @@ from controller.config.compose.defaults import shared_with
 from controller.config.compose.hashing import service_hash, stable_hash
 from controller.config.compose.pipeline import Compiled
 from controller.config.managed import Treatment, probe_of, published_port, recovery_of
+from controller.config.node import Mark
 from controller.model.spec import (
     Condition,
     Dependency,
@@ -29,20 +31,25 @@ _PREFIX = "com.docker.compose."
 
 
 def to_stack(
-    compiled: Compiled, treatments: Mapping[str, Treatment | None], version: str
+    compiled: Compiled,
+    treatments: Mapping[str, Treatment | None],
+    version: str,
+    root: str | None = None,
 ) -> StackSpec:
     """The stack of a compiled model.
 
     `treatments` says how the hub treats each service; None is a service it does not manage.
-    `version` is the hub's, for the label of that name.
+    `version` is the hub's, for the label of that name; `root` the folder that no build may read
+    out of (the project's where it is not said).
     """
     model = compiled.model
+    root = root or compiled.project_directory
     return StackSpec(
         project=model["name"],
         working_dir=compiled.project_directory,
         config_files=compiled.files,
         services={
-            name: _service(name, compiled, treatments.get(name), version)
+            name: _service(name, compiled, treatments.get(name), version, root)
             for name in model["services"]
         },
         networks=tuple(
@@ -58,7 +65,7 @@ def to_stack(
 
 
 def _service(
-    name: str, compiled: Compiled, treatment: Treatment | None, version: str
+    name: str, compiled: Compiled, treatment: Treatment | None, version: str, root: str
 ) -> ServiceSpec:
     model = compiled.model
     service = model["services"][name]
@@ -93,9 +100,13 @@ def _service(
         probe=probe_of(said, port, ports, health_of(service), exposed_of(service)),
         recovery=recovery_of(said),
         stays=restart_of(service) in ("always", "unless-stopped"),
-        build_context=service.get("build", {}).get("context"),
+        source=source_of(name, model, version, root, str(_place_of_build(name, compiled))),
         shares=shared_with(service),
     )
+
+
+def _place_of_build(name: str, compiled: Compiled) -> Mark:
+    return compiled.tree.where("services", name, "build", "context")
 
 
 def _compose_labels(

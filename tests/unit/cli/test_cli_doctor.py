@@ -34,6 +34,7 @@ from controller.cli.doctor import (
     evaluate,
 )
 from controller.cli.local_engine import LocalEngine, socket_path
+from controller.model.build import BuildSpec, Source
 from controller.model.spec import ContainerSpec, Port, ServiceSpec, StackSpec
 from tests.unit.cli.fakes import FakeHub
 
@@ -257,7 +258,9 @@ def stack(port: int) -> StackSpec:
             image=f"heal7/{name}:1",
             ports=(Port(8000, published, host_ip="127.0.0.1"),),
         )
-        return ServiceSpec(name, container, "hash", port=published, build_context="images/x")
+        return ServiceSpec(
+            name, container, "hash", port=published, source=Source(BuildSpec("images/x", "/"))
+        )
 
     services = {"held": one("held", port), "ours": one("ours", port)}
     return StackSpec("heal7", "/", ("compose.yaml",), services)
