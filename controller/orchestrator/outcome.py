@@ -20,13 +20,15 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one operation stands or ended. `at` is seconds since the plan began."""
+    """How one operation stands or ended. `at` is seconds since the plan began; `progress` how far
+    one is that takes long."""
 
     status: Status
     cause: Text | None = None
     detail: str | None = None
     unknown: bool = False
     at: float = 0.0
+    progress: Text | None = None
 
 
 def passes(before: Outcome, tolerance: Tolerance) -> bool:

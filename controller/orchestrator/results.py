@@ -13,6 +13,8 @@ _SETTLED = {
     "already_running": text("result.already_running"),
     "already_stopped": text("result.already_stopped"),
     "completed": text("result.completed"),
+    "not_built": text("result.not_built"),
+    "not_pulled": text("result.not_pulled"),
 }
 
 
@@ -29,9 +31,10 @@ def results(plan: Plan, outcomes: Mapping[int, Outcome]) -> dict[str, ServiceRes
 def steps(plan: Plan, outcomes: Mapping[int, Outcome]) -> tuple[StepView, ...]:
     """The plan's operations with where each stands."""
     waiting = Outcome(Status.WAITING)
+    standing = ((op, outcomes.get(op.id, waiting)) for op in plan.ops)
     return tuple(
-        StepView(op.op, op.service, op.cause, _shown(outcomes.get(op.id, waiting).status))
-        for op in plan.ops
+        StepView(op.op, op.service, op.cause, _shown(now.status), now.progress)
+        for op, now in standing
     )
 
 
@@ -83,4 +86,8 @@ def _done(own: list[PlannedOp]) -> str:
         return "restarted"
     if kinds & {Op.START, Op.UNPAUSE}:
         return "started"
+    if kinds == {Op.BUILD}:
+        return "built"
+    if kinds == {Op.PULL}:
+        return "pulled"
     return "already_running" if Op.READY in kinds else "completed"

@@ -39,17 +39,19 @@ def source_of(name: str, model: Mapping[str, Any], version: str, root: str, wher
     labels = {"project": model["name"], "service": name, "version": version}
     return Source(
         build=_build(service, said, labels, root, where) if said else None,
-        policy=policy_of(service.get("pull_policy", "")),
+        policy=policy_of(service.get("pull_policy", ""), service.get("pull_refresh_after", "")),
         named=bool(service.get("image")),
     )
 
 
-def policy_of(text: str) -> PullPolicy:
-    """What a checked `pull_policy` means. A bare `refresh` is what the reference takes it for."""
+def policy_of(text: str, refresh_after: str = "") -> PullPolicy:
+    """What a checked `pull_policy` means. `refresh` without an age is as good as `missing`, which
+    is what the reference takes it for."""
     if text in _NAMED_SPANS:
         return PullPolicy(Pull.REFRESH, _NAMED_SPANS[text])
-    if text.startswith("every_"):
-        parts = re.findall(r"(\d+)([wdhms])", text)
+    span = text.removeprefix("every_") if text != "refresh" else refresh_after
+    if span != text and span:
+        parts = re.findall(r"(\d+)([wdhms])", span)
         return PullPolicy(Pull.REFRESH, float(sum(int(n) * _UNITS[unit] for n, unit in parts)))
     plain = (Pull.ALWAYS, Pull.NEVER, Pull.BUILD)
     return PullPolicy(Pull(text)) if text in plain else PullPolicy()

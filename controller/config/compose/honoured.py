@@ -69,6 +69,7 @@ _SERVICE = frozenset(
         "privileged",
         "profiles",
         "pull_policy",
+        "pull_refresh_after",
         "read_only",
         "restart",
         "runtime",

@@ -81,6 +81,11 @@ def test_when_an_image_is_pulled(text: str, wanted: PullPolicy) -> None:
     assert web_spec(body).source.policy == wanted
 
 
+def test_how_old_a_pull_may_be_can_stand_in_a_key_of_its_own() -> None:
+    body = "pull_policy: refresh\npull_refresh_after: 1h30m"
+    assert web_spec(body).source.policy == PullPolicy(Pull.REFRESH, 5400)
+
+
 @pytest.mark.parametrize(("body", "field", "wanted"), BUILDS)
 def test_how_an_image_is_built(body: str, field: str, wanted: Any) -> None:
     build = web_spec(body).source.build
