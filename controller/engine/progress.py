@@ -10,6 +10,7 @@ from typing import Any
 from controller.errors import EngineError
 from controller.model.text import Text, text
 
+_BOOKKEEPING = ("---> ", "Removing intermediate container ")
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)")
 _TAIL = 15
 _LONGEST = 200
@@ -45,7 +46,8 @@ class BuildProgress:
             step = _STEP.match(line)
             if step:
                 self._at, self.step = (int(step[1]), int(step[2])), line
-            self._tail.append(line)
+            if not line.startswith(_BOOKKEEPING):
+                self._tail.append(line)
         return lines
 
     def told(self) -> Text:

@@ -22,12 +22,7 @@ from controller.engine.client import DockerEngine
 from controller.engine.context import packed
 from controller.engine.mapping import mapped_errors
 from controller.engine.progress import BuildProgress, PullProgress
-from controller.errors import (
-    EngineConflictError,
-    EngineError,
-    EngineNotFoundError,
-    EngineUnreachableError,
-)
+from controller.errors import EngineError, EngineUnreachableError
 from controller.model.build import BuildSpec
 from controller.model.text import Text, text
 
@@ -114,8 +109,10 @@ def pull(engine: DockerEngine, image: str, platform: str | None, stop: Stop, tol
             if isinstance(error.__cause__, _SILENCE) and engine.ping():
                 raise SilentRegistryError(f"nobody answered for {image}") from error
             raise
-        except (EngineNotFoundError, EngineConflictError) as error:
-            raise PullError(error.detail) from error
+        except PullError:
+            raise
+        except EngineError as error:
+            raise PullError(error.detail.removeprefix(f"pulling {image}: ")) from error
 
 
 def build(
