@@ -31,6 +31,7 @@ from controller.model.view import (
     OperationKind,
     OperationStatus,
     OperationView,
+    ServiceResult,
     Verdict,
 )
 from controller.orchestrator import goals
@@ -39,7 +40,7 @@ from controller.orchestrator.notices import Notices
 from controller.orchestrator.outcome import Outcome
 from controller.orchestrator.plan import Plan
 from controller.orchestrator.reconcile import Goal, reconcile
-from controller.orchestrator.results import results, status_of, steps
+from controller.orchestrator.results import result_of, results, status_of, steps
 from controller.orchestrator.supplier import Supplier
 from controller.orchestrator.supply import only_images, supplies
 from controller.orchestrator.world import Activity, World
@@ -53,7 +54,7 @@ _RECENT = 20
 
 @dataclass(slots=True)
 class _Live:
-    """An operation under way."""
+    """An operation under way. `services` are those on which it still has something to do."""
 
     view: OperationView
     services: frozenset[str]
@@ -313,6 +314,9 @@ class Lifecycle:
             outcomes[op_id] = outcome
             live.view = replace(live.view, steps=steps(plan, outcomes))
             self._notices.operation(live.view)
+            service = next(op.service for op in plan.ops if op.id == op_id)
+            if all(op.id in outcomes and outcomes[op.id].status.over for op in plan.of(service)):
+                self._let_go(live, service, result_of(plan, service, outcomes))
 
         live.execution = Execution(
             plan,
@@ -324,10 +328,22 @@ class Lifecycle:
             on_step,
             care,
         )
+        if live.view.kind is not OperationKind.HEAL:
+            live.services &= frozenset(plan.acts_on)
         for service in () if live.view.kind.on_images else plan.acts_on:
             self._world.note(service, None)
             self._world.act(service, Activity(live.view.id, text("phase.waiting")))
         self._tasks.spawn(f"operation {live.view.id}", self._run(live, plan, live.execution))
+
+    def _let_go(self, live: _Live, service: str, result: ServiceResult) -> None:
+        """Free a service before the whole operation is over, which may go on for long (with a
+        build, say): people may ask for it again, and healing may look after it."""
+        if live.view.kind is OperationKind.HEAL or live.view.kind.on_images:
+            return
+        if result.outcome == "blocked":
+            self._world.note(service, Verdict(Health.BLOCKED, result.cause))
+        self._world.act(service, None)
+        live.services -= {service}
 
     async def _run(self, live: _Live, plan: Plan, execution: Execution) -> None:
         try:
@@ -338,15 +354,21 @@ class Lifecycle:
             log.exception("operation %s broke", live.view.id)
             ended, status = {}, OperationStatus.FAILED
         for name, result in ended.items():
-            if result.outcome == "blocked":
+            if result.outcome == "blocked" and name in live.services:
                 self._world.note(name, Verdict(Health.BLOCKED, result.cause))
         # On disk first: an operation is over when its end is stored and its services are free.
         final = replace(live.view, status=status, ended_at=clock.now(), results=ended)
+        others = frozenset(
+            name
+            for other in self._live.values()
+            if other is not live and not other.view.kind.on_images
+            for name in other.services
+        )
         try:
-            await self._store.finish(final)
+            await self._store.finish(final, others)
         finally:
             live.view = final
-            for service in () if live.view.kind.on_images else plan.acts_on:
+            for service in () if live.view.kind.on_images else live.services:
                 self._world.act(service, None)
             self._recent.appendleft(final)
             self._release(live)

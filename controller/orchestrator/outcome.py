@@ -17,6 +17,10 @@ class Status(StrEnum):
     UNHEALTHY = "unhealthy"
     SKIPPED = "skipped"
 
+    @property
+    def over(self) -> bool:
+        return self not in (Status.WAITING, Status.RUNNING)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

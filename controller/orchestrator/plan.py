@@ -86,6 +86,10 @@ class Plan:
         """Every service that has an operation."""
         return tuple(dict.fromkeys(op.service for op in self.ops))
 
+    def of(self, service: str) -> tuple[PlannedOp, ...]:
+        """The operations of one service."""
+        return tuple(op for op in self.ops if op.service == service)
+
     @property
     def services(self) -> tuple[str, ...]:
         """Every service the plan speaks of."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from controller.model.text import text
 from controller.model.view import OperationStatus, ServiceResult, StepView
@@ -23,8 +23,7 @@ def results(plan: Plan, outcomes: Mapping[int, Outcome]) -> dict[str, ServiceRes
     ended = {n: ServiceResult(outcome, _SETTLED[outcome], 0) for n, outcome in plan.settled.items()}
     for name in plan.services:
         if name not in ended:
-            own = [op for op in plan.ops if op.service == name]
-            ended[name] = _result(plan, name, own, outcomes)
+            ended[name] = result_of(plan, name, outcomes)
     return ended
 
 
@@ -47,9 +46,9 @@ def _shown(status: Status) -> str:
     return "failed" if status is Status.UNHEALTHY else status.value
 
 
-def _result(
-    plan: Plan, name: str, own: list[PlannedOp], outcomes: Mapping[int, Outcome]
-) -> ServiceResult:
+def result_of(plan: Plan, name: str, outcomes: Mapping[int, Outcome]) -> ServiceResult:
+    """How it ended for one service, whose operations are all over."""
+    own = plan.of(name)
     took = round(1000 * max(outcomes[op.id].at for op in own))
     for op in own:
         outcome = outcomes[op.id]
@@ -76,7 +75,7 @@ def _skipped(
     return ServiceResult("blocked", cause, took, outcomes[op.id].detail)
 
 
-def _done(own: list[PlannedOp]) -> str:
+def _done(own: Sequence[PlannedOp]) -> str:
     kinds = {op.op for op in own}
     if Op.STOP in kinds and Op.START not in kinds:
         return "stopped"

@@ -97,8 +97,9 @@ class StateStore:
         """Store wishes for services nobody ever spoke of: they run, so they are wanted."""
         await self._db.write(lambda c: _write_wishes(c, wishes, now, "hub"))
 
-    async def finish(self, operation: OperationView) -> None:
-        """Store how an operation ended; a restart that was owed is no longer."""
+    async def finish(self, operation: OperationView, others: frozenset[str] = frozenset()) -> None:
+        """Store how an operation ended; a restart that was owed is no longer, except of services
+        that are in the hands of `others` now."""
 
         def work(c: sqlite3.Connection) -> None:
             c.execute(
@@ -112,7 +113,7 @@ class StateStore:
             )
             c.executemany(
                 "UPDATE desired SET restart_of = NULL WHERE service = ?",
-                [(name,) for name in {*operation.targets, *operation.results}],
+                [(name,) for name in {*operation.targets, *operation.results} - others],
             )
 
         await self._db.write(work)
