@@ -85,7 +85,9 @@ class Hub:
             self_check=self._self_check.problem,
             on_result=self._probed,
         )
-        self.lifecycle = Lifecycle(self.world, self._pool, self._store, notices, self._tasks)
+        self.lifecycle = Lifecycle(
+            self.world, self._pool, self._store, notices, self._tasks, scratch=state_dir
+        )
         healing = HealingStore(self._database)
         self.supervisor = Supervisor(
             self.world,

@@ -1,4 +1,4 @@
-"""`heal7 compose config`: what compose files come to, before anything is started."""
+"""`heal7 compose`: what compose files come to, and the images that they speak of."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from controller.cli.errors import DONE
-from controller.cli.session import JsonOption, open_session
+from controller.cli.services import DryRun, Services, act
+from controller.cli.session import HubOption, JsonOption, LangOption, open_session
 
 commands = typer.Typer()
-compose = typer.Typer(no_args_is_help=True, help="Compose files: what they say, normalised.")
+compose = typer.Typer(no_args_is_help=True, help="Compose files, and the images of their services.")
 commands.add_typer(compose, name="compose")
 
 
@@ -84,6 +85,34 @@ def config(
     elif not quiet:
         session.document(escaped(model))
     raise typer.Exit(DONE)
+
+
+@compose.command()
+def build(
+    ctx: typer.Context,
+    services: Services = None,
+    dry_run: DryRun = False,
+    as_json: JsonOption = False,
+    hub: HubOption = None,
+    lang: LangOption = None,
+) -> None:
+    """Have the hub build images, whether they are there or not; no container is touched."""
+    session = open_session(ctx, as_json=as_json, hub=hub, lang=lang)
+    act(session, "build", services or [], dry_run=dry_run)
+
+
+@compose.command()
+def pull(
+    ctx: typer.Context,
+    services: Services = None,
+    dry_run: DryRun = False,
+    as_json: JsonOption = False,
+    hub: HubOption = None,
+    lang: LangOption = None,
+) -> None:
+    """Have the hub pull images, whether they are there or not; no container is touched."""
+    session = open_session(ctx, as_json=as_json, hub=hub, lang=lang)
+    act(session, "pull", services or [], dry_run=dry_run)
 
 
 def escaped(value: Any) -> Any:

@@ -31,9 +31,11 @@ from controller.cli.doctor import (
 from controller.cli.errors import CommandError
 from controller.cli.local_engine import LocalEngine, LocalEngineError, socket_path
 from controller.errors import ConfigError
+from controller.model.build import Pull
 from controller.model.spec import ServiceSpec, StackSpec
 
 HUB_TIMEOUT_S = 5.0
+_OWN_IMAGES = "heal7/"
 _ENGINE_ROOT = "/var/lib/docker"
 
 
@@ -144,8 +146,14 @@ def image_facts(stack: StackSpec, engine: LocalEngine | None) -> tuple[ImageFact
         reference = spec.container.image
         if reference not in facts:
             present = _has_image(engine, reference)
-            facts[reference] = ImageFact(reference, present, spec.build_context is not None)
+            facts[reference] = ImageFact(reference, present, _source(spec))
     return tuple(facts.values())
+
+
+def _source(spec: ServiceSpec) -> str:
+    if spec.source.build is not None:
+        return "own" if spec.container.image.startswith(_OWN_IMAGES) else "build"
+    return "" if spec.source.policy.when in (Pull.NEVER, Pull.BUILD) else "pull"
 
 
 def disk_fact(path: str) -> DiskFact:

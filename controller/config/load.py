@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from controller import __version__
+from controller.config.builds import warn_of_builds
 from controller.config.channels import channel_addresses, check_alerts
 from controller.config.compose.discover import NAMES, default_files, files_in, named_files
 from controller.config.compose.pipeline import Compiled, Request, compile_stack, environment
@@ -90,7 +91,10 @@ def load(config_file: Path, env: Mapping[str, str]) -> HubConfig:
         compiled.report.fault(Mark(files[0]), "no service is declared, or none is enabled")
     _check_replicas(compiled)
     compiled.report.check()
-    stack = replace(to_stack(compiled, treatments, __version__), limits=_limits(found.settings))
+    stack = to_stack(compiled, treatments, __version__, base)
+    warn_of_builds(stack, compiled.tree, compiled.report)
+    warnings = tuple(compiled.report.warnings)
+    stack = replace(stack, limits=_limits(found.settings), warnings=warnings)
     _check_push_port(found, stack)
     database = _runs_database(found, reader, base)
     sources, digest = reader.sources, reader.digest()

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from controller.model.build import Source
 from controller.model.host_settings import HostSettings
 
 
@@ -227,7 +228,7 @@ class ServiceSpec:
     stays: bool = True
     """Whether the definition asks for it to run on after an exit with code 0 (`restart: always` or
     `unless-stopped`); one that says nothing and has nothing to probe may finish."""
-    build_context: str | None = None
+    source: Source = field(default_factory=Source)
     shares: tuple[str, ...] = ()
     """Services whose namespaces or volumes its container takes; the engine binds it to the very
     container it finds, so it is made anew whenever one of theirs is."""

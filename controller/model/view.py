@@ -110,6 +110,8 @@ class OperationKind(StrEnum):
     START = "start"
     STOP = "stop"
     RESTART = "restart"
+    BUILD = "build"
+    PULL = "pull"
     CONVERGE = "converge"
     HEAL = "heal"
 
@@ -118,13 +120,19 @@ class OperationKind(StrEnum):
         """Nobody asked for it, so it gives way to whoever asks for something."""
         return self in (OperationKind.CONVERGE, OperationKind.HEAL)
 
+    @property
+    def on_images(self) -> bool:
+        """It touches no container, so it stands in nobody's way."""
+        return self in (OperationKind.BUILD, OperationKind.PULL)
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceResult:
     """How an operation ended for one service.
 
     `outcome`: started, restarted, recreated, stopped, removed, completed, already_running,
-    already_stopped, failed, blocked (a dependency failed), unknown (the engine did not answer).
+    already_stopped, built, pulled, not_built, not_pulled (there is nothing to build or to pull),
+    failed, blocked (a dependency failed), unknown (the engine did not answer).
     """
 
     outcome: str
@@ -139,12 +147,14 @@ class ServiceResult:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One plan operation in progress or done: status waiting, running, done, failed, skipped."""
+    """One plan operation in progress or done: status waiting, running, done, failed, skipped.
+    `progress` says how far one is that takes long."""
 
     op: str
     service: str
     cause: Text
     status: str
+    progress: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)

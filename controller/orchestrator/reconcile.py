@@ -14,6 +14,7 @@ from controller.model.observation import ContainerObs, Observation, State
 from controller.model.spec import Condition, Dependency, ServiceSpec, StackSpec
 from controller.model.text import Text, text
 from controller.orchestrator.plan import Edge, Op, Plan, PlannedOp, Tolerance
+from controller.orchestrator.supply import Supply
 
 _ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
 
@@ -36,10 +37,15 @@ class Goal:
 
 
 def reconcile(
-    stack: StackSpec, goal: Goal, seen: Observation, healthy: frozenset[str] = frozenset()
+    stack: StackSpec,
+    goal: Goal,
+    seen: Observation,
+    healthy: frozenset[str] = frozenset(),
+    supplies: Mapping[str, Supply] | None = None,
 ) -> Plan:
-    """The plan that makes `goal` true. `healthy` are services whose verdict is good now."""
-    return _Planner(stack, goal, seen, healthy).plan()
+    """The plan that makes `goal` true. `healthy` are services whose verdict is good now;
+    `supplies` says what is to be done for the images of containers that are made."""
+    return _Planner(stack, goal, seen, healthy, supplies or {}).plan()
 
 
 def drift(spec: ServiceSpec, container: ContainerObs, seen: Observation) -> Text | None:
@@ -59,12 +65,18 @@ def drift(spec: ServiceSpec, container: ContainerObs, seen: Observation) -> Text
 
 class _Planner:
     def __init__(
-        self, stack: StackSpec, goal: Goal, seen: Observation, healthy: frozenset[str]
+        self,
+        stack: StackSpec,
+        goal: Goal,
+        seen: Observation,
+        healthy: frozenset[str],
+        supplies: Mapping[str, Supply],
     ) -> None:
         self._stack = stack
         self._goal = goal
         self._seen = seen
         self._healthy = healthy
+        self._supplies = supplies
         self._one_shots = one_shots(stack)
         self._may_finish = may_finish(stack)
         self._ops: list[PlannedOp] = []
@@ -161,11 +173,13 @@ class _Planner:
         edges: tuple[Edge | None, ...] = (),
         container_id: str | None = None,
         volumes: tuple[tuple[str, str], ...] = (),
+        *,
+        lenient: bool = False,
     ) -> Edge:
         number = len(self._ops) + 1
         kept = tuple(edge for edge in edges if edge is not None)
         self._ops.append(
-            PlannedOp(number, op, service, cause, subject, kept, container_id, volumes)
+            PlannedOp(number, op, service, cause, subject, kept, container_id, volumes, lenient)
         )
         return Edge(number)
 
@@ -214,9 +228,25 @@ class _Planner:
         *after: Edge,
         old: ContainerObs | None = None,
     ) -> Edge:
-        edges = (*after, *self._networks(spec), *self._volumes(spec))
+        edges = (*after, *self._images(spec), *self._networks(spec), *self._volumes(spec))
         kept = old.anonymous_volumes if old else ()
         return self._add(Op.CREATE, spec.name, cause, subject, edges, volumes=kept)
+
+    def _images(self, spec: ServiceSpec) -> list[Edge]:
+        """What must have been pulled or built; nothing of the old container is touched before."""
+        supply = self._supplies.get(spec.name)
+        if supply is None:
+            return []
+        edges: tuple[Edge, ...] = ()
+        if supply.pull is not None:
+            pulled = self._once(
+                Op.PULL, spec.name, supply.pull, supply.image, lenient=supply.lenient
+            )
+            edges = (pulled,)
+        if supply.build is not None:
+            built = self._once(Op.BUILD, spec.name, supply.build, supply.image, edges)
+            edges = (built,)
+        return list(edges)
 
     def _networks(self, spec: ServiceSpec) -> list[Edge]:
         wanted = {n.network for n in spec.container.networks} - self._seen.networks
@@ -242,10 +272,20 @@ class _Planner:
             for name in sorted(named - self._seen.volumes)
         ]
 
-    def _once(self, op: Op, service: str, cause: Text, subject: str) -> Edge:
+    def _once(
+        self,
+        op: Op,
+        service: str,
+        cause: Text,
+        subject: str,
+        edges: tuple[Edge, ...] = (),
+        *,
+        lenient: bool = False,
+    ) -> Edge:
         key = (op, subject)
         if key not in self._shared:
-            self._shared[key] = self._add(op, service, cause, subject).id
+            added = self._add(op, service, cause, subject, edges, lenient=lenient)
+            self._shared[key] = added.id
         return Edge(self._shared[key])
 
     def _stop(self, name: str, created: Edge | None) -> None:
@@ -260,7 +300,9 @@ class _Planner:
         remade = created is not None or name in self._riders
         cause = self._replaces(name, container) if remade else None
         cause = cause or self._goal.causes[name]
-        edges: tuple[Edge | None, ...] = (created, *waits)
+        # A rider is made only after it has gone, but not before its image is there.
+        images = self._images(self._stack.services[name]) if name in self._riders else ()
+        edges: tuple[Edge | None, ...] = (created, *images, *waits)
         if container.state is State.PAUSED:
             paused = text("cause.paused")
             unpaused = self._add(

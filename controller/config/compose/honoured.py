@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from controller.config.compose.build import warn_unbuildable
 from controller.config.compose.defaults import replica_count
 from controller.config.compose.port_text import parse_range
 from controller.config.node import Node, Report
@@ -69,6 +70,8 @@ _SERVICE = frozenset(
         "ports",
         "privileged",
         "profiles",
+        "pull_policy",
+        "pull_refresh_after",
         "read_only",
         "restart",
         "runtime",
@@ -119,8 +122,7 @@ def warn_unhonoured(model: Mapping[str, Any], tree: Node, report: Report) -> Non
         _deploy(service.get("deploy") or {}, told)
         _replicas(service, told)
         _mounts(service.get("volumes", []), told)
-        if service.get("build") and not service.get("image"):
-            told.say("the hub does not build it; build the image and name it under image", "build")
+        warn_unbuildable(service.get("build", {}), told.say)
     for key, network in model.get("networks", {}).items():
         told = _Teller(("networks", key), tree, report)
         told.unknown(network, _NETWORK)

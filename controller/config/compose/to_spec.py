@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from controller.config.compose.build import source_of
 from controller.config.compose.container import (
     container_spec,
     exposed_of,
@@ -17,6 +18,7 @@ from controller.config.compose.defaults import replica_count, shared_with
 from controller.config.compose.hashing import service_hash, stable_hash
 from controller.config.compose.pipeline import Compiled
 from controller.config.managed import Treatment, probe_of, published_port, recovery_of
+from controller.config.node import Mark
 from controller.model.spec import (
     Condition,
     Dependency,
@@ -30,20 +32,36 @@ from controller.model.spec import (
 _PREFIX = "com.docker.compose."
 
 
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What is the same for every service. `root` is the folder that no build may read out of."""
+
+    compiled: Compiled
+    version: str
+    root: str
+    replicas: Mapping[str, int]
+
+
 def to_stack(
-    compiled: Compiled, treatments: Mapping[str, Treatment | None], version: str
+    compiled: Compiled,
+    treatments: Mapping[str, Treatment | None],
+    version: str,
+    root: str | None = None,
 ) -> StackSpec:
     """The stack of a compiled model.
 
     `treatments` says how the hub treats each service; None is a service it does not manage.
-    `version` is the hub's, for the label of that name.
+    `version` is the hub's, for the label of that name; `root` the folder that no build may read
+    out of (the project's where it is not said).
     """
     model = compiled.model
-    replicas = replicas_of(model["services"])
+    frame = _Frame(
+        compiled, version, root or compiled.project_directory, replicas_of(model["services"])
+    )
     services = {}
     for name in model["services"]:
-        for number in range(1, replicas.get(name, 1) + 1):
-            one = _service(name, number, compiled, treatments.get(name), version, replicas)
+        for number in range(1, frame.replicas.get(name, 1) + 1):
+            one = _service(name, number, treatments.get(name), frame)
             services[one.name] = one
     return StackSpec(
         project=model["name"],
@@ -59,7 +77,7 @@ def to_stack(
             for key, volume in model.get("volumes", {}).items()
         ),
         warnings=tuple(compiled.report.warnings),
-        replicas=replicas,
+        replicas=frame.replicas,
     )
 
 
@@ -76,14 +94,8 @@ def _keys(name: str, replicas: Mapping[str, int]) -> list[str]:
     return [replica(name, number + 1) for number in range(replicas[name])]
 
 
-def _service(
-    name: str,
-    number: int,
-    compiled: Compiled,
-    treatment: Treatment | None,
-    version: str,
-    replicas: Mapping[str, int],
-) -> ServiceSpec:
+def _service(name: str, number: int, treatment: Treatment | None, frame: _Frame) -> ServiceSpec:
+    compiled, replicas = frame.compiled, frame.replicas
     model = compiled.model
     service = model["services"][name]
     managed = treatment is not None
@@ -103,7 +115,7 @@ def _service(
     )
     labels = {
         **service.get("labels", {}),
-        **_compose_labels(name, number, compiled, depends_on, digest, version),
+        **_compose_labels(name, number, compiled, depends_on, digest, frame.version),
     }
     ports = ports_of(service)
     port = published_port(said, ports)
@@ -121,12 +133,18 @@ def _service(
         probe=probe_of(said, port, ports, health_of(service), exposed_of(service)),
         recovery=recovery_of(said),
         stays=restart_of(service) in ("always", "unless-stopped"),
-        build_context=service.get("build", {}).get("context"),
+        source=source_of(
+            name, model, frame.version, frame.root, str(_place_of_build(name, compiled))
+        ),
         # Compose gives the namespaces of the first container.
         shares=tuple(key for one in shared_with(service) for key in _keys(one, replicas)[:1]),
         replica_of=name if name in replicas else "",
         number=number,
     )
+
+
+def _place_of_build(name: str, compiled: Compiled) -> Mark:
+    return compiled.tree.where("services", name, "build", "context")
 
 
 def _compose_labels(

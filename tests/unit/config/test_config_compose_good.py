@@ -266,7 +266,6 @@ def test_the_project_name_can_be_interpolated() -> None:
     [
         ("gpus: all", None),
         ("annotations: {a: b}", "services.web.annotations"),
-        ("pull_policy: always", "services.web.pull_policy"),
         ("build: .", None),
         ("secrets: [s]\n---\nsecrets: {s: {file: x}}", None),
         ("deploy: {replicas: 3}", None),

@@ -155,13 +155,6 @@ def test_an_optional_dependency_that_is_disabled_is_dropped() -> None:
     assert found.services["a"].depends_on == ()
 
 
-def test_the_image_of_a_built_service_and_its_context() -> None:
-    found = stack("services: {a: {build: ./app}}")
-    assert found.services["a"].container.image == "demo-a"
-    assert found.services["a"].build_context == f"{FOLDER}/app"
-    assert "the hub does not build it" in found.warnings[0]
-
-
 SAME_HASH = ["build: .", "pull_policy: never", "scale: 1", "deploy: {replicas: 1}", "profiles: [p]"]
 OTHER_HASH = ["user: u", "environment: {A: 1}", "labels: {a: b}", "deploy: {labels: {a: b}}"]
 
