@@ -84,7 +84,9 @@ def tune_interpreter() -> None:
     sys.setswitchinterval(_SWITCH_S)
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    # Pages leave cycles, and those alive at a young look wait for a full one: seldom is every few
+    # minutes, at 10 ms each, or memory grows for hours.
+    gc.set_threshold(50_000, 5, 4)
 
 
 class WakeQueue:

@@ -37,6 +37,13 @@ from controller.orchestrator.world import World
 Wait = Annotated[bool, Query(description="Answer when it is over; else 202 at once.")]
 DryRunFlag = Annotated[bool, Query(description="Answer the plan and change nothing.")]
 
+_VERBS = (
+    OperationKind.START,
+    OperationKind.STOP,
+    OperationKind.RESTART,
+    OperationKind.BUILD,
+    OperationKind.PULL,
+)
 _INCIDENTS = 5
 LastLines = Callable[[str], Awaitable[Sequence[str]]]
 """Gives the last lines a service wrote, oldest first. Raises EngineError."""
@@ -66,7 +73,7 @@ class Orchestration:
     def router(self) -> APIRouter:
         routes = APIRouter(prefix="/orchestration", tags=["orchestration"])
         routes.get("/status", response_model=Status, summary="Every managed service")(self.status)
-        for verb in (OperationKind.START, OperationKind.STOP, OperationKind.RESTART):
+        for verb in _VERBS:
             routes.post(f"/{verb}-all", responses=_VERB, summary=f"{verb.capitalize()} all")(
                 self._all(verb)
             )
@@ -106,7 +113,7 @@ class Orchestration:
         return json_response(shown)
 
     async def service(self, name: str, request: Request) -> Response:
-        (known,) = self._lifecycle.resolve(name)
+        known = self._lifecycle.one(name)
         language = language_of(request)
         shown = render.service(self._world.service_view(known), language, clock.now())
         history = self._world.history(known)

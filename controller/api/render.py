@@ -89,6 +89,7 @@ def operation(view: OperationView, language: str) -> dict[str, Any]:
                 "service": step.service,
                 "cause": render(step.cause, language),
                 "status": step.status,
+                "progress": render(step.progress, language) if step.progress else None,
             }
             for step in view.steps
         ],

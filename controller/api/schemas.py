@@ -98,6 +98,10 @@ class Result(BaseModel):
         "completed",
         "already_running",
         "already_stopped",
+        "built",
+        "pulled",
+        "not_built",
+        "not_pulled",
         "failed",
         "blocked",
         "unknown",
@@ -112,11 +116,12 @@ class Step(BaseModel):
     service: str
     cause: str
     status: Literal["waiting", "running", "done", "failed", "skipped"]
+    progress: str | None = Field(description="How far it is, where it takes long.")
 
 
 class Operation(BaseModel):
     id: str
-    kind: Literal["start", "stop", "restart", "remove_orphans", "converge", "heal"]
+    kind: Literal["start", "stop", "restart", "build", "pull", "remove_orphans", "converge", "heal"]
     status: Literal["running", "succeeded", "failed", "interrupted"]
     targets: list[str]
     requested_at: str

@@ -100,11 +100,12 @@ class PortFact:
 
 @dataclass(frozen=True, slots=True)
 class ImageFact:
-    """`present` is None where the engine could not be asked."""
+    """`present` is None where the engine could not be asked. `source` is where the hub takes a
+    missing one from: `build`, `pull`, `own` (made by `heal7 images build`), or '' for nowhere."""
 
     reference: str
     present: bool | None
-    buildable: bool
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,15 +250,20 @@ def _config(facts: Facts) -> Iterator[Check]:
         yield Check("config in use", Status.OK, "The hub runs with the configuration of now.")
 
 
+_MISSING_IMAGE = {
+    "own": (Status.FAIL, "Build it with `heal7 images build`."),
+    "build": (Status.WARN, "The next start builds it; so does `heal7 compose build` now."),
+    "pull": (Status.WARN, "The next start pulls it; so does `heal7 compose pull` now."),
+    "": (Status.FAIL, "Fetch it with `docker pull {image}`: its pull_policy is never."),
+}
+
+
 def _images(facts: Facts) -> Iterator[Check]:
     missing = [image for image in facts.images if image.present is False]
     for image in missing:
-        remedy = (
-            "Build it with `heal7 images build`."
-            if image.buildable
-            else f"Fetch it with `docker pull {image.reference}`."
-        )
-        yield Check("image", Status.FAIL, f"{image.reference} is not on this machine.", remedy)
+        status, remedy = _MISSING_IMAGE[image.source]
+        found = f"{image.reference} is not on this machine."
+        yield Check("image", status, found, remedy.format(image=image.reference))
     if missing or not facts.images:
         return
     if any(image.present is None for image in facts.images):

@@ -32,10 +32,12 @@ from controller.cli.doctor import (
 from controller.cli.errors import CommandError
 from controller.cli.local_engine import LocalEngine, LocalEngineError, socket_path
 from controller.errors import ConfigError
+from controller.model.build import Pull
 from controller.model.spec import ServiceSpec, StackSpec
 
 HUB_TIMEOUT_S = 5.0
 _COMPOSE = "com.docker.compose."
+_OWN_IMAGES = "heal7/"
 _ENGINE_ROOT = "/var/lib/docker"
 
 
@@ -147,7 +149,7 @@ def image_facts(stack: StackSpec, engine: LocalEngine | None) -> tuple[ImageFact
         reference = spec.container.image
         if reference not in facts:
             present = _has_image(engine, reference)
-            facts[reference] = ImageFact(reference, present, spec.build_context is not None)
+            facts[reference] = ImageFact(reference, present, _source(spec))
     return tuple(facts.values())
 
 
@@ -157,7 +159,7 @@ def orphan_facts(stack: StackSpec, engine: LocalEngine | None) -> tuple[OrphanFa
         found = engine.containers(stack.project) if engine else []
     except (OSError, LocalEngineError):
         return ()
-    declared = stack.services.keys() | stack.disabled
+    declared = stack.declared
     orphans = []
     for container in found:
         labels = container.get("Labels") or {}
@@ -168,6 +170,12 @@ def orphan_facts(stack: StackSpec, engine: LocalEngine | None) -> tuple[OrphanFa
             name = str(container["Names"][0]).lstrip("/")
             orphans.append(OrphanFact(name, service, str(container.get("State", "")), since))
     return tuple(sorted(orphans, key=lambda one: one.name))
+
+
+def _source(spec: ServiceSpec) -> str:
+    if spec.source.build is not None:
+        return "own" if spec.container.image.startswith(_OWN_IMAGES) else "build"
+    return "" if spec.source.policy.when in (Pull.NEVER, Pull.BUILD) else "pull"
 
 
 def disk_fact(path: str) -> DiskFact:

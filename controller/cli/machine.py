@@ -64,7 +64,7 @@ def down(
     if project:
         _leave(session, take_down(project, console=console))
     known = _loaded(config)
-    declared = None if remove_orphans else known.stack.services.keys() | known.stack.disabled
+    declared = None if remove_orphans else known.stack.declared
     port = known.settings.server.port
     _leave(session, take_down(known.stack.project, console=console, port=port, declared=declared))
 

@@ -38,7 +38,14 @@ _ORPHAN_COLUMNS = (
     Column("SINCE"),
     Column("IMAGE", optional=1),
 )
-_DOING = {"start": "Starting", "stop": "Stopping", "restart": "Restarting", "remove": "Removing"}
+_DOING = {
+    "start": "Starting",
+    "stop": "Stopping",
+    "restart": "Restarting",
+    "build": "Building",
+    "remove": "Removing",
+    "pull": "Pulling",
+}
 
 
 def status(answer: Json, hub_url: str, width: int, *, utf8: bool) -> list[Text]:
@@ -163,6 +170,7 @@ def progress(action: str, now: Progress, width: int, *, utf8: bool) -> list[Text
 def _step_row(step: Json, *, utf8: bool) -> Row:
     state = str(step.get("status", ""))
     look = words.STEP.get(state, words.UNSURE)
+    told = words.printable(step.get("progress") or "") if state == "running" else ""
     return Row(
         cells=(
             look.mark(utf8=utf8),
@@ -171,11 +179,13 @@ def _step_row(step: Json, *, utf8: bool) -> Row:
             "",
         ),
         styles=(look.style, "", look.style),
+        notes=(told,) if told else (),
     )
 
 
-def step_changes(seen: dict[tuple[str, int], str], now: Progress) -> list[str]:
-    """One plain line for each step whose status is new since `seen`, which is brought up to date.
+def step_changes(seen: dict[tuple[str, int], tuple[str, str]], now: Progress) -> list[str]:
+    """One plain line for each step whose status is new since `seen`, which is brought up to date,
+    and for each new line of a build.
 
     For logs and pipes, where a live display would be noise.
     """
@@ -183,10 +193,14 @@ def step_changes(seen: dict[tuple[str, int], str], now: Progress) -> list[str]:
     for operation in now.operations.values():
         for number, step in enumerate(operation.get("steps") or []):
             key = (str(operation.get("id")), number)
-            state = str(step.get("status"))
-            if state not in (seen.get(key), "waiting"):
-                said.append(f"{_op(step)} {step.get('service', '')}: {state}")
-            seen[key] = state
+            state, told = str(step.get("status")), str(step.get("progress") or "")
+            before, told_before = seen.get(key, ("", ""))
+            about = f"{_op(step)} {step.get('service', '')}"
+            if state not in (before, "waiting"):
+                said.append(f"{about}: {state}")
+            if state == "running" and step.get("op") == "build_image" and told != told_before:
+                said.append(f"{about}: {words.printable(told)}")
+            seen[key] = (state, told)
     return said
 
 
@@ -194,8 +208,9 @@ def outcomes(now: Progress, width: int, *, utf8: bool) -> list[Text]:
     """How it ended for each service, and why where it did not go well."""
     results = merged_results(now)
     made = lines(_PLAIN, [_result_row(n, r, utf8=utf8) for n, r in results.items()], width)
-    good = sum(1 for r in results.values() if words.OUTCOME.get(r["outcome"]) is words.GOOD)
-    bad = len(results) - good
+    looks = [words.OUTCOME.get(result["outcome"]) for result in results.values()]
+    good = looks.count(words.GOOD)
+    bad = len(looks) - good - looks.count(words.OFF)
     if results:
         tail = f", {bad} did not make it" if bad else ""
         made += [Text(), Text(f"{good} of {words.plural(len(results), 'service')} done{tail}.")]

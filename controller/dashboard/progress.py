@@ -44,7 +44,7 @@ _STAGES = (Stage.INJECTING, Stage.DETECTING, Stage.HEALING, Stage.DEPENDANTS)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of a plan under way."""
+    """One line of a plan under way; `progress` of what takes long."""
 
     tone: Tone
     icon: str
@@ -52,6 +52,7 @@ class Step:
     what: str
     service: str
     cause: str
+    progress: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,7 @@ def _step(step: StepView, language: str) -> Step:
         wording.word_or(f"ui.op.{step.op}", step.op, language),
         step.service,
         render(step.cause, language),
+        render(step.progress, language) if step.progress and step.status == "running" else "",
     )
 
 

@@ -56,17 +56,18 @@ class DockerEngine:
         """docker-py's client, for the other modules of this folder."""
         return self._client(_CALL_TIMEOUT_S)
 
+    def options(self) -> dict[str, Any]:
+        """What every client of docker-py for this engine is made with."""
+        options: dict[str, Any] = {"base_url": self._base_url, "version": "auto"}
+        return options if self._base_url else options | kwargs_from_env()
+
     def _client(self, timeout_s: int) -> docker.APIClient:
         """The client with this read timeout, made at first use: the engine may come later."""
         with self._lock:
             if timeout_s not in self._clients:
-                options: dict[str, Any] = {"base_url": self._base_url}
-                if not self._base_url:
-                    options |= kwargs_from_env()
                 with mapped_errors("connecting to the engine"):
                     self._clients[timeout_s] = docker.APIClient(
-                        **options,
-                        version="auto",
+                        **self.options(),
                         timeout=timeout_s,
                         num_pools=_KEPT_URLS,
                         max_pool_size=_KEPT_CONNECTIONS,

@@ -54,13 +54,18 @@ def _joined(host: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(found)
 
 
+def container_number(labels: Mapping[str, str]) -> int:
+    """Which container of its service it is; 1 where that is not said."""
+    number = labels.get(LABEL_NUMBER, "1")
+    return int(number) if number.isdigit() else 1
+
+
 def container(raw: Mapping[str, Any]) -> ContainerObs:
     """One `GET /containers/{id}/json` answer. Raises KeyError if it is not one."""
     state, config = raw["State"], raw["Config"]
     labels: Mapping[str, str] = config.get("Labels") or {}
     network = raw.get("NetworkSettings") or {}
     status = State(state["Status"])
-    number = labels.get(LABEL_NUMBER, "1")
     ended = status in (State.EXITED, State.DEAD)
     return ContainerObs(
         id=raw["Id"],
@@ -70,7 +75,7 @@ def container(raw: Mapping[str, Any]) -> ContainerObs:
         image=config.get("Image", ""),
         image_id=raw.get("Image", ""),
         config_hash=labels.get(LABEL_HASH, ""),
-        number=int(number) if number.isdigit() else 1,
+        number=container_number(labels),
         exit_code=state.get("ExitCode") if ended else None,
         oom_killed=bool(state.get("OOMKilled")),
         error=state.get("Error") or "",

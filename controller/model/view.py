@@ -126,6 +126,8 @@ class OperationKind(StrEnum):
     START = "start"
     STOP = "stop"
     RESTART = "restart"
+    BUILD = "build"
+    PULL = "pull"
     REMOVE_ORPHANS = "remove_orphans"
     CONVERGE = "converge"
     HEAL = "heal"
@@ -135,12 +137,18 @@ class OperationKind(StrEnum):
         """Nobody asked for it, so it gives way to whoever asks for something."""
         return self in (OperationKind.CONVERGE, OperationKind.HEAL)
 
+    @property
+    def on_images(self) -> bool:
+        """It touches no container, so it stands in nobody's way."""
+        return self in (OperationKind.BUILD, OperationKind.PULL)
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceResult:
     """How an operation ended for one service.
 
-    `outcome`: started, restarted, recreated, stopped, removed, already_running, already_stopped,
+    `outcome`: started, restarted, recreated, stopped, removed, completed, already_running,
+    already_stopped, built, pulled, not_built, not_pulled (there is nothing to build or to pull),
     failed, blocked (a dependency failed), unknown (the engine did not answer).
     """
 
@@ -156,12 +164,14 @@ class ServiceResult:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One plan operation in progress or done: status waiting, running, done, failed, skipped."""
+    """One plan operation in progress or done: status waiting, running, done, failed, skipped.
+    `progress` says how far one is that takes long."""
 
     op: str
     service: str
     cause: Text
     status: str
+    progress: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,8 +101,9 @@ class Loop:
         while True:
             begun = clock.monotonic()
             try:
-                async for service in service_events(self._world.stack.project, self.queue.wake_all):
-                    self.queue.wake(service)
+                stack = self._world.stack
+                async for service, number in service_events(stack.project, self.queue.wake_all):
+                    self.queue.wake(stack.key_of(service, number))
                 log.info("the engine ended its event stream")
             except EngineUnreachableError as error:
                 log.debug("%s", error.detail)

@@ -16,20 +16,19 @@ from controller.model.view import OrphanView
 from controller.orchestrator.plan import Edge, Op, Plan, PlannedOp
 
 _ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
-GRACE_S = 10.0
-"""What nothing declares gets the grace that Compose gives."""
 
 
 def orphans(stack: StackSpec, seen: Observation) -> tuple[ContainerObs, ...]:
     """Those whose service is neither enabled nor in a profile that is not, by name. One-offs are
     never observed, and a hub is nobody's orphan."""
-    declared = stack.services.keys() | stack.disabled
+    declared = stack.declared
     found = [
         container
-        for service, containers in seen.containers.items()
-        if service not in declared
+        for containers in seen.containers.values()
         for container in containers
-        if container.state is not State.REMOVING and not container.is_hub
+        if container.service not in declared
+        and container.state is not State.REMOVING
+        and not container.is_hub
     ]
     return tuple(sorted(found, key=lambda container: container.name))
 

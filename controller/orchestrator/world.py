@@ -150,15 +150,18 @@ class World:
         engine, project = self._pool.engine, self.stack.project
         if services is None:
             question = self._question()
-            found = _by_service(await self._ask(engine.list_containers, project))
+            found = self._by_key(await self._ask(engine.list_containers, project))
             gone = dict.fromkeys(self._seen.containers, ())
             self._learn({**gone, **found}, question)
             self._known = True
         else:
-            for service in services:
+            services = set(services)
+            for service in {self._declared_as(key) for key in services}:
                 question = self._question()
-                listed = await self._ask(engine.list_containers, project, service)
-                self._learn({service: tuple(listed)}, question)
+                found = self._by_key(await self._ask(engine.list_containers, project, service))
+                keys = self._keys_of(service)
+                self._learn({**dict.fromkeys(keys, ()), **found}, question)
+                services |= keys
         self._seen = replace(self._seen, taken_at=clock.now())
         self.set_connected(True)
         for service in self.stack.services if services is None else self._concerned(services):
@@ -169,6 +172,24 @@ class World:
         looked = dict.fromkeys(services)
         riders = (n for n, spec in self.stack.services.items() if looked.keys() & {*spec.shares})
         return looked | dict.fromkeys(riders)
+
+    def _by_key(self, found: Iterable[ContainerObs]) -> dict[str, tuple[ContainerObs, ...]]:
+        grouped: dict[str, tuple[ContainerObs, ...]] = {}
+        for container in found:
+            key = self.stack.key_of(container.service, container.number)
+            grouped[key] = (*grouped.get(key, ()), container)
+        return grouped
+
+    def _declared_as(self, key: str) -> str:
+        """The name in the compose files, also of a container that is more than are declared."""
+        held = () if key in self.stack.services else self._seen.containers.get(key, ())
+        return held[0].service if held else self.stack.declared_as(key)
+
+    def _keys_of(self, service: str) -> set[str]:
+        """Under which keys there are, or were, containers of it."""
+        seen = self._seen.containers.items()
+        known = {key for key, held in seen if any(one.service == service for one in held)}
+        return known | {service} | set(self.stack.members(service))
 
     async def _ask(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A look at the engine; one that gets no answer means it is not connected."""
@@ -456,13 +477,6 @@ def _port_open(evidence: Evidence, running: bool) -> bool | None:
     if not running:
         return False
     return evidence.probes.last.port_open if evidence.probes and evidence.probes.last else None
-
-
-def _by_service(found: Iterable[ContainerObs]) -> dict[str, tuple[ContainerObs, ...]]:
-    grouped: dict[str, tuple[ContainerObs, ...]] = {}
-    for container in found:
-        grouped[container.service] = (*grouped.get(container.service, ()), container)
-    return grouped
 
 
 def _life(container: ContainerObs | None) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from controller.model.graph import followers
-from controller.model.incident import Act, Ending, Incident
+from controller.model.incident import Act, Ending, Incident, Kind
 from controller.model.observation import State
 from controller.model.recovery import Attempt, Claim, Record
 from controller.model.spec import HealthCheck, ProbeKind, RecoveryPolicy
@@ -187,13 +187,21 @@ class Treatment:
         return 1 if self._storm_since is not None else self._scene.stack.limits.at_once
 
     def _under_way(self) -> int:
-        """How many tries are being made. One that a dead hub left behind is not."""
+        """How many tries are being made. One that a dead hub left behind is not; one that only
+        sees whether a person has mended something may wait long for a registry, and nobody for
+        it."""
         ordered = {order.service for order in self.orders}
         return len(ordered) + sum(
             1
             for name, sight in self._scene.sights.items()
-            if sight.busy is Busy.HUB and self._ledger.record(name).attempt is not None
+            if sight.busy is Busy.HUB
+            and self._ledger.record(name).attempt is not None
+            and not self._is_mending(name)
         )
+
+    def _is_mending(self, name: str) -> bool:
+        incident = self._ledger.incident(name)
+        return incident is not None and incident.kind is Kind.CONFIG_ERROR
 
     def _act(self, name: str, sight: Sight, trouble: Trouble) -> None:
         record = self._ledger.record(name)

@@ -20,6 +20,11 @@ _COMMAND_CODES = (126, 127)
 _OOM_CODE = 137
 _TO_MEND = (
     "fail.image_missing",
+    "fail.image_never",
+    "fail.pull",
+    "fail.pull_silent",
+    "fail.build",
+    "fail.context",
     "fail.port_taken",
     "fail.command",
     "fail.name_taken",

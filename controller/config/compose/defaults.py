@@ -26,6 +26,15 @@ def with_defaults(model: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
+def replica_count(service: Mapping[str, Any]) -> int:
+    """In how many containers a canonical service runs; `scale` and `deploy.replicas` agree where
+    both are said."""
+    scale = service.get("scale")
+    if scale is None:
+        scale = (service.get("deploy") or {}).get("replicas")
+    return 1 if scale is None else int(scale)
+
+
 def _named(resource: Mapping[str, Any], key: str, project: str) -> dict[str, Any]:
     name = resource.get("name") or (key if resource.get("external") else f"{project}_{key}")
     return {**resource, "name": name}

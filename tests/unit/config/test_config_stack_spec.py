@@ -28,7 +28,7 @@ CONTAINER_CASES: list[tuple[str, str, Any]] = [
     ("command: a b", "command", ("a", "b")),
     ("environment: {A: 1, B: }", "environment", (("A", "1"), ("B", None))),
     ("ports: ['127.0.0.1:8010:80']", "ports", (Port(80, 8010, "tcp", "127.0.0.1"),)),
-    ("ports: ['80', '8000-8001:90']", "ports", (Port(80), Port(90))),
+    ("ports: ['80', '8000-8001:90']", "ports", (Port(80), Port(90, published_range=(8000, 8001)))),
     ("expose: ['80', '90-91/udp']", "expose", ("80/tcp", "90/udp", "91/udp")),
     ("volumes: ['data:/d:ro']\n---\nvolumes: {data: }", "mounts",
      (Mount("volume", "/d", "demo_data", read_only=True),)),
@@ -153,13 +153,6 @@ def test_an_optional_dependency_that_is_disabled_is_dropped() -> None:
     found = stack(text)
     assert list(found.services) == ["a"]
     assert found.services["a"].depends_on == ()
-
-
-def test_the_image_of_a_built_service_and_its_context() -> None:
-    found = stack("services: {a: {build: ./app}}")
-    assert found.services["a"].container.image == "demo-a"
-    assert found.services["a"].build_context == f"{FOLDER}/app"
-    assert "the hub does not build it" in found.warnings[0]
 
 
 SAME_HASH = ["build: .", "pull_policy: never", "scale: 1", "deploy: {replicas: 1}", "profiles: [p]"]

@@ -104,6 +104,17 @@ def test_a_configuration_error_is_tried_slowly_and_never_given_up() -> None:
     assert incident.kind is Kind.CONFIG_ERROR
 
 
+def test_a_registry_that_keeps_one_waiting_keeps_no_other_from_being_healed() -> None:
+    ward = Ward((probed("web"), probed("api")), HealingLimits(at_once=1))
+    ward.fails_to_start("web", "fail.pull_silent", image="far:1", seconds="60")
+    ward.turn()
+    ward.later(10)
+    assert ward.heal().service == "web"
+    ward.see("web", busy=Busy.HUB)
+    ward.dies("api")
+    assert ward.heal().service == "api"
+
+
 def test_a_lost_namespace_needs_a_new_container() -> None:
     ward = Ward(ONE)
     ward.fails_to_start("web", "fail.namespace_gone", detail="no such container")
