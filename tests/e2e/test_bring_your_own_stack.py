@@ -13,7 +13,7 @@ import httpx
 import pytest
 from docker.errors import ImageNotFound
 
-from tests.e2e.e2e_support import HUB_PROJECT, ROOT, Done, Home, blocks, shell
+from tests.e2e.e2e_support import HUB_PROJECT, PROJECT, ROOT, Done, Home, blocks, shell
 from tests.integration.it_ports import Ports
 from tests.integration.it_wait import eventually
 
@@ -87,7 +87,7 @@ def test_every_command_of_the_guide_on(
         return shell(line)
 
     # One hub at a time.
-    shell("make down")
+    shell(f"heal7 down --project {PROJECT}")
     try:
         assert run("heal7 compose config").out == ""
         up = run("heal7 up")

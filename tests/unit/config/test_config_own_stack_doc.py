@@ -1,4 +1,4 @@
-"""docs/bring-your-own-stack.md says what the code does: no key, no label is left out or invented."""
+"""docs/bring-your-own-stack.md says what the code does: nothing is left out or invented."""
 
 from __future__ import annotations
 
