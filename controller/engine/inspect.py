@@ -14,6 +14,7 @@ LABEL_SERVICE = "com.docker.compose.service"
 LABEL_NUMBER = "com.docker.compose.container-number"
 LABEL_HASH = "com.docker.compose.config-hash"
 LABEL_ONEOFF = "com.docker.compose.oneoff"
+LABEL_HUB = "heal7.config.digest"
 
 _FRACTION = re.compile(r"\.(\d+)")
 
@@ -53,6 +54,12 @@ def container_number(labels: Mapping[str, str]) -> int:
     return int(number) if number.isdigit() else 1
 
 
+def _joined(host: Mapping[str, Any]) -> frozenset[str]:
+    modes = (str(host.get(key) or "") for key in ("NetworkMode", "IpcMode", "PidMode"))
+    found = (mode.removeprefix("container:") for mode in modes if mode.startswith("container:"))
+    return frozenset(found)
+
+
 def container(raw: Mapping[str, Any]) -> ContainerObs:
     """One `GET /containers/{id}/json` answer. Raises KeyError if it is not one."""
     state, config = raw["State"], raw["Config"]
@@ -89,4 +96,6 @@ def container(raw: Mapping[str, Any]) -> ContainerObs:
             if end.get("MacAddress")
         ),
         anonymous_volumes=_anonymous(raw.get("Mounts") or []),
+        joined=_joined(raw.get("HostConfig") or {}),
+        is_hub=LABEL_HUB in labels,
     )

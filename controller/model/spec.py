@@ -229,11 +229,18 @@ class ServiceSpec:
     """Whether the definition asks for it to run on after an exit with code 0 (`restart: always` or
     `unless-stopped`); one that says nothing and has nothing to probe may finish."""
     source: Source = field(default_factory=Source)
-    shares: tuple[str, ...] = ()
-    """Services whose namespaces or volumes its container takes; the engine binds it to the very
-    container it finds, so it is made anew whenever one of theirs is."""
+    joins: tuple[str, ...] = ()
+    """Services whose network, ipc or pid namespace its container lives in."""
+    borrows: tuple[str, ...] = ()
+    """Services whose volumes its container mounts (`volumes_from`)."""
     replica_of: str = ""
     number: int = 1
+
+    @property
+    def shares(self) -> tuple[str, ...]:
+        """Services whose namespaces or volumes its container takes; the engine binds it to the very
+        container it finds, so it is made anew whenever one of theirs is."""
+        return tuple(dict.fromkeys((*self.joins, *self.borrows)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,8 +279,9 @@ class StackSpec:
     """The whole declared stack, normalised. `services` is keyed by name, in file order.
 
     `replicas` says of services that run in another number of containers than one, in how many;
-    those are in `services` as `name-1`, `name-2` and so on. `warnings` are sentences
-    `file:line: …` on what was read and cannot be honoured, or disagrees.
+    those are in `services` as `name-1`, `name-2` and so on. `disabled` are services of profiles
+    that nobody enabled. `warnings` are sentences `file:line: …` on what was read and cannot be
+    honoured, or disagrees.
     """
 
     project: str
@@ -285,6 +293,7 @@ class StackSpec:
     warnings: tuple[str, ...] = ()
     limits: HealingLimits = field(default_factory=HealingLimits)
     replicas: Mapping[str, int] = field(default_factory=dict)
+    disabled: frozenset[str] = frozenset()
 
     @property
     def managed(self) -> tuple[str, ...]:
@@ -296,6 +305,10 @@ class StackSpec:
         if name in self.replicas:
             return tuple(replica(name, number + 1) for number in range(self.replicas[name]))
         return (name,) if name in self.services else ()
+
+    def declares(self, service: str) -> bool:
+        """Whether the compose files speak of it, under a profile that is not enabled too."""
+        return service in self.services or service in self.replicas or service in self.disabled
 
     def declared_as(self, key: str) -> str:
         """The name in the compose files of what is `key` in `services`."""

@@ -43,8 +43,10 @@ from controller.model.spec import ContainerSpec, Mount, StackSpec
 from controller.model.text import Text, text
 from controller.model.view import Health, OperationView, Verdict
 from controller.orchestrator.intent import who_ended
+from controller.orchestrator.orphans import GRACE_S
 from controller.orchestrator.outcome import Outcome, Status, passes
 from controller.orchestrator.plan import Op, Plan, PlannedOp, Tolerance
+from controller.orchestrator.sharing import bound
 from controller.orchestrator.supplier import Supplier
 from controller.orchestrator.supply import MISSING, builder_of
 from controller.orchestrator.world import Activity, World
@@ -53,7 +55,6 @@ log = logging.getLogger(__name__)
 
 _ADOPT_TIMEOUT_S = 10.0
 _LOG_LINES = 20
-_USUAL_GRACE_S = 10.0
 
 
 class Failure(Exception):  # noqa: N818 - an outcome on its way up, not an error of the hub
@@ -239,14 +240,18 @@ class Execution:
             case Op.REMOVE:
                 await self._only_ours(op.service)
                 await command(engine.remove, container_id)
+                # From here on the engine remembers a removal, which is ours.
+                self._ended.pop(op.service, None)
             case Op.START:
                 await self._only_ours(op.service)
                 await command(engine.start, container_id)
 
     async def _stop(self, service: str, container_id: str) -> None:
+        declared = self._stack.services.get(service)
         graces = self._care.graces_s if self._care else {}
         ending = self._world.container(service)
-        grace = graces.get(service, self._declared_grace(service))
+        usual = declared.container.stop_grace_s if declared else GRACE_S
+        grace = graces.get(service, usual)
         wait_s = grace if self._answers(service) else 0.0
         async with self._world.traffic.closed(service, wait_s):
             ended = await self._pool.command(self._pool.engine.stop, container_id, grace)
@@ -256,11 +261,6 @@ class Execution:
                 self._ended[service] = ending
         elif self._care:
             raise Failure(text("fail.stopped_meanwhile"))
-
-    def _declared_grace(self, service: str) -> float:
-        """Also of a container that is more than are declared."""
-        spec = self._stack.services.get(service)
-        return spec.container.stop_grace_s if spec else _USUAL_GRACE_S
 
     def _answers(self, service: str) -> bool:
         """Whether requests under way there may still come to an end."""
@@ -285,7 +285,9 @@ class Execution:
         return found
 
     async def _create(self, op: PlannedOp) -> None:
-        spec = _as_planned(self._stack.services[op.service].container, op)
+        service = self._stack.services[op.service]
+        planned = _as_planned(service.container, op)
+        spec = bound(planned, service, self._stack, self._world.seen)
         try:
             made = await self._pool.command(self._pool.engine.create, spec)
         except EngineConflictError:
@@ -385,13 +387,17 @@ class Execution:
         if isinstance(error, ContextError):
             return text("fail.context", detail=error.detail, remedy=error.remedy or "")
         if isinstance(error, PortTakenError):
-            port = error.port or (spec.container.ports[0].published if spec.container.ports else 0)
-            return text("fail.port_taken", port=port or 0)
+            return text("fail.port_taken", port=error.port or self._first_port(op.service))
         if isinstance(error, BadCommandError):
             return text("fail.command", detail=error.detail)
         if isinstance(error, NamespaceGoneError):
             return text("fail.namespace_gone", detail=error.detail)
         return text("fail.engine", detail=error.detail)
+
+    def _first_port(self, service: str) -> int:
+        declared = self._stack.services.get(service)
+        ports = declared.container.ports if declared else ()
+        return (ports[0].published if ports else None) or 0
 
 
 def _as_planned(spec: ContainerSpec, op: PlannedOp) -> ContainerSpec:

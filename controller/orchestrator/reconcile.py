@@ -13,7 +13,8 @@ from controller.model.graph import dependants, may_finish, one_shots, with_depen
 from controller.model.observation import ContainerObs, Observation, State
 from controller.model.spec import Condition, Dependency, ServiceSpec, StackSpec
 from controller.model.text import Text, text
-from controller.orchestrator.plan import Edge, Op, Plan, PlannedOp, Tolerance
+from controller.orchestrator.plan import Edge, Op, Plan, PlannedOp, Tolerance, removal_of
+from controller.orchestrator.sharing import lost_share, own_volumes
 from controller.orchestrator.supply import Supply
 
 _ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
@@ -57,6 +58,9 @@ def drift(spec: ServiceSpec, container: ContainerObs, seen: Observation) -> Text
     image = seen.images.get(spec.container.image)
     if image is not None and container.image_id != image:
         return text("cause.image_changed")
+    shared = lost_share(spec, container, seen)
+    if shared is not None:
+        return text("cause.shared_gone", service=shared)
     gone = [n.network for n in spec.container.networks if n.network not in seen.networks]
     if gone and container.state not in _ALIVE:
         return text("cause.network_gone", network=gone[0])
@@ -110,16 +114,11 @@ class _Planner:
             service = held[0].service
             cause = text("cause.surplus", service=service)
             for container in held:
-                edges: tuple[Edge | None, ...] = ()
-                if container.state in _ALIVE:
-                    edges = (
-                        self._add(Op.STOP, key, cause, container.name, container_id=container.id),
-                    )
-                gone = self._add(
-                    Op.REMOVE, key, cause, container.name, edges, container_id=container.id
-                )
-                after = Edge(gone.id, Tolerance.ANY)
-                self._surplus.setdefault(service, []).append(after)
+                edges: tuple[Edge, ...] = ()
+                for op in removal_of(container.state):
+                    edges = (self._add(op, key, cause, container.name, edges, container.id),)
+                gone = Edge(edges[0].id, Tolerance.ANY)
+                self._surplus.setdefault(service, []).append(gone)
 
     def _container(self, name: str) -> ContainerObs | None:
         """The service's container; one on its way out is none any more."""
@@ -229,7 +228,7 @@ class _Planner:
         old: ContainerObs | None = None,
     ) -> Edge:
         edges = (*after, *self._images(spec), *self._networks(spec), *self._volumes(spec))
-        kept = old.anonymous_volumes if old else ()
+        kept = own_volumes(spec, old, self._seen) if old else ()
         return self._add(Op.CREATE, spec.name, cause, subject, edges, volumes=kept)
 
     def _images(self, spec: ServiceSpec) -> list[Edge]:

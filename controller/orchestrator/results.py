@@ -77,7 +77,7 @@ def _skipped(
 
 def _done(own: Sequence[PlannedOp]) -> str:
     kinds = {op.op for op in own}
-    if kinds <= {Op.STOP, Op.REMOVE} and Op.REMOVE in kinds:
+    if kinds <= {Op.UNPAUSE, Op.STOP, Op.REMOVE} and Op.REMOVE in kinds:
         return "removed"
     if Op.STOP in kinds and Op.START not in kinds:
         return "stopped"

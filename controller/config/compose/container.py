@@ -29,14 +29,14 @@ def container_spec(
     name: str,
     model: Mapping[str, Any],
     labels: Mapping[str, str],
-    env: Mapping[str, str],
+    contents: Mapping[tuple[str, str], str],
     *,
     managed: bool,
     number: int = 1,
 ) -> ContainerSpec:
     """Everything the engine needs for the `number`th container of a service of a normalised model.
 
-    `labels` are the final ones; `env` has the variables that secrets and configs are made of.
+    `labels` are the final ones; `contents` what secrets and configs hold that are variables.
     A managed container has restart policy `no`: the hub restarts it.
     """
     service: Service = model["services"][name]
@@ -88,7 +88,7 @@ def container_spec(
         healthcheck=health_of(service),
         log_driver=logging.get("driver"),
         log_options=tuple(logging.get("options", {}).items()),
-        settings=host_settings(service, model, env, partial(_name_in, model)),
+        settings=host_settings(service, model, contents, partial(_name_in, model)),
     )
 
 

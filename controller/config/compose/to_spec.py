@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from controller.config.compose.container import (
     ports_of,
     restart_of,
 )
-from controller.config.compose.defaults import replica_count, shared_with
+from controller.config.compose.defaults import borrowed_by, joined_by, replica_count
 from controller.config.compose.hashing import service_hash, stable_hash
 from controller.config.compose.pipeline import Compiled
 from controller.config.managed import Treatment, probe_of, published_port, recovery_of
@@ -78,6 +78,7 @@ def to_stack(
         ),
         warnings=tuple(compiled.report.warnings),
         replicas=frame.replicas,
+        disabled=compiled.disabled,
     )
 
 
@@ -92,6 +93,11 @@ def _keys(name: str, replicas: Mapping[str, int]) -> list[str]:
     if name not in replicas:
         return [name]
     return [replica(name, number + 1) for number in range(replicas[name])]
+
+
+def _firsts(names: Iterable[str], replicas: Mapping[str, int]) -> tuple[str, ...]:
+    """Compose gives what is shared of the first container of a service."""
+    return tuple(key for name in names for key in _keys(name, replicas)[:1])
 
 
 def _service(name: str, number: int, treatment: Treatment | None, frame: _Frame) -> ServiceSpec:
@@ -121,7 +127,9 @@ def _service(name: str, number: int, treatment: Treatment | None, frame: _Frame)
     port = published_port(said, ports)
     return ServiceSpec(
         name=replica(name, number) if name in replicas else name,
-        container=container_spec(name, model, labels, compiled.env, managed=managed, number=number),
+        container=container_spec(
+            name, model, labels, compiled.contents, managed=managed, number=number
+        ),
         config_hash=digest,
         depends_on=tuple(
             replace(entry, service=key)
@@ -136,8 +144,8 @@ def _service(name: str, number: int, treatment: Treatment | None, frame: _Frame)
         source=source_of(
             name, model, frame.version, frame.root, str(_place_of_build(name, compiled))
         ),
-        # Compose gives the namespaces of the first container.
-        shares=tuple(key for one in shared_with(service) for key in _keys(one, replicas)[:1]),
+        joins=_firsts(joined_by(service), replicas),
+        borrows=_firsts(borrowed_by(service), replicas),
         replica_of=name if name in replicas else "",
         number=number,
     )
