@@ -136,6 +136,7 @@ class Hub:
             self._log_targets,
             self._tasks,
             noted=self.alerts.counter.noted,
+            members=config.stack.members,
         )
         self.metrics = measure(
             config,
@@ -173,6 +174,7 @@ class Hub:
             state_dir,
             self._tasks,
             lambda alert: events.tell_alert(self.bus, alert, self.alerts.desk.silence_of(alert)),
+            self.config.stack.members,
         )
 
     async def start(self) -> None:

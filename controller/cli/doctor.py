@@ -109,6 +109,16 @@ class ImageFact:
 
 
 @dataclass(frozen=True, slots=True)
+class OrphanFact:
+    """A container of the project whose service is in none of its files."""
+
+    name: str
+    service: str
+    state: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DiskFact:
     """Free and total bytes of the file system that holds `path`."""
 
@@ -137,6 +147,7 @@ class Facts:
     images: tuple[ImageFact, ...]
     disks: tuple[DiskFact, ...]
     clock: ClockFact
+    orphans: tuple[OrphanFact, ...] = ()
 
 
 def evaluate(facts: Facts) -> list[Check]:
@@ -147,6 +158,7 @@ def evaluate(facts: Facts) -> list[Check]:
         _config,
         _images,
         _ports,
+        _orphans,
         _disk,
         _clock,
     )
@@ -291,6 +303,18 @@ def _ports(facts: Facts) -> Iterator[Check]:
     if facts.ports and not bad:
         numbers = ", ".join(str(port) for port in sorted({fact.port for fact in facts.ports}))
         yield Check("ports", Status.OK, f"Free or ours: {numbers}.")
+
+
+def _orphans(facts: Facts) -> Iterator[Check]:
+    for orphan in facts.orphans:
+        yield Check(
+            "orphan",
+            Status.WARN,
+            f"{orphan.name} ({orphan.state}, since {orphan.since:%Y-%m-%d %H:%M} UTC) belongs to "
+            f"the service {orphan.service}, of which no compose file speaks.",
+            f"Remove it with `heal7 compose orphans --remove {orphan.name}`, or declare "
+            f"{orphan.service} again.",
+        )
 
 
 def _disk(facts: Facts) -> Iterator[Check]:

@@ -24,6 +24,7 @@ from controller.cli.doctor import (
     Facts,
     HubFact,
     ImageFact,
+    OrphanFact,
     PortFact,
     PortState,
     Socket,
@@ -36,6 +37,7 @@ from controller.model.spec import ServiceSpec, StackSpec
 
 HUB_TIMEOUT_S = 5.0
 _OWN_IMAGES = "heal7/"
+_COMPOSE = "com.docker.compose."
 _ENGINE_ROOT = "/var/lib/docker"
 
 
@@ -54,6 +56,7 @@ def gather(client: HubClient, config: Path, env: Mapping[str, str]) -> Facts:
         images=image_facts(stack, local) if stack else (),
         disks=(disk_fact(root),),
         clock=ClockFact(clock.now(), newest_change([config, Path(__file__)])),
+        orphans=orphan_facts(stack, local) if stack else (),
     )
 
 
@@ -156,6 +159,24 @@ def _source(spec: ServiceSpec) -> str:
     return "" if spec.source.policy.when in (Pull.NEVER, Pull.BUILD) else "pull"
 
 
+def orphan_facts(stack: StackSpec, engine: LocalEngine | None) -> tuple[OrphanFact, ...]:
+    """The containers of the project that no file speaks of; none where nobody can be asked."""
+    try:
+        found = engine.containers(stack.project) if engine else []
+    except (OSError, LocalEngineError):
+        return ()
+    orphans = []
+    for container in found:
+        labels = container.get("Labels") or {}
+        service = str(labels.get(f"{_COMPOSE}service", ""))
+        one_off = labels.get(f"{_COMPOSE}oneoff") == "True"
+        if not stack.declares(service) and not one_off and "heal7.config.digest" not in labels:
+            since = datetime.fromtimestamp(int(container["Created"]), UTC)
+            name = str(container["Names"][0]).lstrip("/")
+            orphans.append(OrphanFact(name, service, str(container.get("State", "")), since))
+    return tuple(sorted(orphans, key=lambda one: one.name))
+
+
 def disk_fact(path: str) -> DiskFact:
     """Room under `path`, or under the nearest folder above it that this user can see."""
     place = Path(path)
@@ -192,7 +213,7 @@ def _running_services(project: str, engine: LocalEngine | None) -> frozenset[str
     except (OSError, LocalEngineError):
         return None
     labels: list[dict[str, Any]] = [container.get("Labels") or {} for container in containers]
-    return frozenset(str(label.get("com.docker.compose.service", "")) for label in labels)
+    return frozenset(str(label.get(f"{_COMPOSE}service", "")) for label in labels)
 
 
 def _try_port(service: str, address: str, port: int) -> PortFact:

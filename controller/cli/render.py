@@ -6,7 +6,7 @@ stay readable when something is already going wrong.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
@@ -30,12 +30,21 @@ _SERVICE_COLUMNS = (
     Column("MEMORY", right=True, optional=2),
 )
 _PLAIN = (Column(""), Column(""), Column(""), Column("", right=True))
+_ORPHAN_COLUMNS = (
+    Column(""),
+    Column("CONTAINER"),
+    Column("SERVICE"),
+    Column("STATE"),
+    Column("SINCE"),
+    Column("IMAGE", optional=1),
+)
 _DOING = {
     "start": "Starting",
     "stop": "Stopping",
     "restart": "Restarting",
     "build": "Building",
     "pull": "Pulling",
+    "remove": "Removing",
 }
 
 
@@ -52,11 +61,37 @@ def status(answer: Json, hub_url: str, width: int, *, utf8: bool) -> list[Text]:
         since = words.moment(pause.get("since"), "%Y-%m-%d %H:%M:%S")
         said = f"Paused since {since} by {pause.get('by')}: it watches and heals nothing. "
         made += paragraph(f"{said}`heal7 resume` ends that.", width, style="yellow")
+    if answer.get("orphans"):
+        names = ", ".join(f"{one.get('name')} ({one.get('service')})" for one in answer["orphans"])
+        said = f"Left from services that no compose file speaks of: {names}. "
+        made += paragraph(f"{said}`heal7 compose orphans` tells more.", width, style="yellow")
     if services:
         made.append(Text())
         rows = [_service_row(service, utf8=utf8) for service in services]
         made.extend(lines(_SERVICE_COLUMNS, rows, width))
     return made
+
+
+def orphans(found: Sequence[Json], width: int, *, utf8: bool) -> list[Text]:
+    """The containers that no file speaks of, and since when they are there."""
+    if not found:
+        return [Text("No orphans: every container of the project belongs to a declared service.")]
+    rows = [
+        Row(
+            cells=(
+                words.WARNING.mark(utf8=utf8),
+                str(one.get("name", "")),
+                str(one.get("service", "")),
+                str(one.get("state", "")),
+                words.moment(one.get("since"), "%Y-%m-%d %H:%M"),
+                str(one.get("image", "")),
+            ),
+            styles=(words.WARNING.style,),
+        )
+        for one in found
+    ]
+    head = f"{words.plural(len(found), 'container')} of services that no compose file speaks of:"
+    return [*paragraph(head, width), Text(), *lines(_ORPHAN_COLUMNS, rows, width)]
 
 
 def _service_row(service: Json, *, utf8: bool) -> Row:

@@ -127,7 +127,7 @@ def act(session: Session, action: str, services: list[str], *, dry_run: bool) ->
     with live(session, frame, news) as show:
         done = follow.run(session.client, action, wanted, show)
     if session.as_json:
-        session.document(_summary(done))
+        session.document(summary(done))
     else:
         _report(session, done)
     raise typer.Exit(DONE if done.success else FAILED)
@@ -144,7 +144,7 @@ def _plan(session: Session, action: str, services: list[str]) -> None:
     show(session.console, render.plan(action, answer, session.console.width, utf8=session.utf8))
 
 
-def _summary(done: Any) -> dict[str, Any]:
+def summary(done: Any) -> dict[str, Any]:
     """The JSON document of start, stop and restart, in the API's words."""
     from controller.cli import render
 

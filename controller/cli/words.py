@@ -44,6 +44,7 @@ OUTCOME = {
     "restarted": GOOD,
     "recreated": GOOD,
     "stopped": GOOD,
+    "removed": GOOD,
     "completed": GOOD,
     "built": GOOD,
     "pulled": GOOD,

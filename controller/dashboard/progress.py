@@ -157,6 +157,8 @@ def _title(view: OperationView, everything: int, language: str) -> str:
         return word("ui.operation.converge", language)
     if view.kind is OperationKind.HEAL:
         return word("ui.operation.heal", language, services=", ".join(view.targets))
+    if view.kind is OperationKind.REMOVE_ORPHANS:
+        return word("ui.operation.remove_orphans", language, services=", ".join(view.targets))
     verb = word(f"ui.action.{view.kind}", language)
     if len(view.targets) == 1:
         return word("ui.operation.one", language, verb=verb, service=view.targets[0])

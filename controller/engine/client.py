@@ -23,7 +23,7 @@ from controller.engine import create as creation
 from controller.engine.inspect import LABEL_ONEOFF, LABEL_PROJECT, LABEL_SERVICE, container
 from controller.engine.mapping import ImageMissingError, mapped_errors
 from controller.errors import EngineConflictError, EngineError, EngineNotFoundError
-from controller.model.observation import ContainerObs, State
+from controller.model.observation import ContainerObs
 from controller.model.spec import ContainerSpec, NetworkSpec, VolumeSpec
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
@@ -304,12 +304,6 @@ class DockerEngine:
             if until is None or len(found) >= lines:
                 break
         return "".join(found[-lines:])
-
-    def project_containers(self, project: str) -> list[tuple[str, str, State]]:
-        """(id, name, state) of every container of the project, one-offs too; cheap."""
-        with mapped_errors(f"listing the containers of {project}"):
-            rows = self.api.containers(all=True, filters={"label": f"{LABEL_PROJECT}={project}"})
-        return [(r["Id"], r["Names"][0].lstrip("/"), State(r["State"])) for r in rows]
 
 
 def _ipam(spec: NetworkSpec) -> IPAMConfig | None:

@@ -65,13 +65,18 @@ class EnginePool:
         return future
 
     async def asked_to_end(
-        self, project: str, service: str, since: datetime, stop_signal: str
+        self,
+        project: str,
+        service: str,
+        since: datetime,
+        stop_signal: str,
+        number: int | None = None,
     ) -> Asked:
-        """What the engine remembers of who ended the service's containers.
+        """What the engine remembers of who ended the service's containers, or one of them.
 
         Raises EngineUnreachableError within 2 s.
         """
-        return await asked_to_end(project, service, since, stop_signal=stop_signal)
+        return await asked_to_end(project, service, since, stop_signal=stop_signal, number=number)
 
     async def _run(
         self, pool: ThreadPoolExecutor, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs

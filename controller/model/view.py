@@ -78,6 +78,21 @@ class ServiceView:
 
 
 @dataclass(frozen=True, slots=True)
+class OrphanView:
+    """A container of the project whose service is in none of its files. `service` is what its
+    label says; `since` when it was created."""
+
+    name: str
+    service: str
+    container_id: str
+    image: str
+    state: State
+    since: datetime | None
+    busy: str | None = None
+    """Id of the operation that is removing it now."""
+
+
+@dataclass(frozen=True, slots=True)
 class StackView:
     """The managed stack at one moment; `engine_since` is when the connection last changed."""
 
@@ -87,6 +102,7 @@ class StackView:
     engine_since: datetime
     services: tuple[ServiceView, ...] = ()
     warnings: tuple[str, ...] = ()
+    orphans: tuple[OrphanView, ...] = ()
 
     @property
     def running(self) -> int:
@@ -112,6 +128,7 @@ class OperationKind(StrEnum):
     RESTART = "restart"
     BUILD = "build"
     PULL = "pull"
+    REMOVE_ORPHANS = "remove_orphans"
     CONVERGE = "converge"
     HEAL = "heal"
 
@@ -130,9 +147,9 @@ class OperationKind(StrEnum):
 class ServiceResult:
     """How an operation ended for one service.
 
-    `outcome`: started, restarted, recreated, stopped, already_running, already_stopped, built,
-    pulled, not_built, not_pulled (there is nothing to build or to pull), failed, blocked (a
-    dependency failed), unknown (the engine did not answer).
+    `outcome`: started, restarted, recreated, stopped, removed, completed, already_running,
+    already_stopped, built, pulled, not_built, not_pulled (there is nothing to build or to pull),
+    failed, blocked (a dependency failed), unknown (the engine did not answer).
     """
 
     outcome: str

@@ -31,8 +31,10 @@ from controller.model.text import Text, text
 from controller.model.view import Health, OperationView, Verdict
 from controller.orchestrator.explain import explain
 from controller.orchestrator.intent import who_ended
+from controller.orchestrator.orphans import GRACE_S
 from controller.orchestrator.outcome import Outcome, Status, passes
 from controller.orchestrator.plan import Op, Plan, PlannedOp, Tolerance
+from controller.orchestrator.sharing import bound
 from controller.orchestrator.supplier import Supplier
 from controller.orchestrator.supply import MISSING, builder_of
 from controller.orchestrator.world import Activity, World
@@ -139,7 +141,7 @@ class Execution:
         except EngineError as error:
             detail = error.output if isinstance(error, BuildError) else error.detail
             outcome = Outcome(
-                Status.FAILED, explain(self._stack.services[op.service], error), detail
+                Status.FAILED, explain(self._stack.services.get(op.service), error), detail
             )
         else:
             return Outcome(Status.DONE)
@@ -228,15 +230,18 @@ class Execution:
             case Op.REMOVE:
                 await self._only_ours(op.service)
                 await command(engine.remove, container_id)
+                # From here on the engine remembers a removal, which is ours.
+                self._ended.pop(op.service, None)
             case Op.START:
                 await self._only_ours(op.service)
                 await command(engine.start, container_id)
 
     async def _stop(self, service: str, container_id: str) -> None:
-        spec = self._stack.services[service].container
+        declared = self._stack.services.get(service)
         graces = self._care.graces_s if self._care else {}
         ending = self._world.container(service)
-        grace = graces.get(service, spec.stop_grace_s)
+        usual = declared.container.stop_grace_s if declared else GRACE_S
+        grace = graces.get(service, usual)
         wait_s = grace if self._answers(service) else 0.0
         async with self._world.traffic.closed(service, wait_s):
             ended = await self._pool.command(self._pool.engine.stop, container_id, grace)
@@ -270,7 +275,9 @@ class Execution:
         return found
 
     async def _create(self, op: PlannedOp) -> None:
-        spec = _as_planned(self._stack.services[op.service].container, op)
+        service = self._stack.services[op.service]
+        planned = _as_planned(service.container, op)
+        spec = bound(planned, service, self._stack, self._world.seen)
         try:
             made = await self._pool.command(self._pool.engine.create, spec)
         except EngineConflictError:

@@ -17,8 +17,10 @@ from controller.model.spec import ServiceSpec
 from controller.model.text import Text, text
 
 
-def explain(spec: ServiceSpec, error: EngineError) -> Text:
-    """Why an operation on the service failed."""
+def explain(spec: ServiceSpec | None, error: EngineError) -> Text:
+    """Why an operation on the service failed; None is one that the stack no longer declares."""
+    if spec is None:
+        return text("fail.engine", detail=error.detail)
     image_fault = _image_fault(spec, error)
     if image_fault is not None:
         return image_fault

@@ -51,7 +51,10 @@ def requested(
         causes |= {n: text("cause.dependent_restart", service=w) for n, w in follow.items()}
         restart = _incarnations((*targets, *follow), containers)
     causes |= dict.fromkeys(targets, asked)
-    return Goal(run, (), restart, frozenset(targets), causes=causes)
+    tidy = {stack.declared_as(name) for name in targets if stack.services[name].number == 1}
+    if everything:
+        tidy |= {name for name, count in stack.replicas.items() if not count}
+    return Goal(run, (), restart, frozenset(targets), tidy=frozenset(tidy), causes=causes)
 
 
 def wishes_of(goal: Goal) -> dict[str, Wish]:

@@ -23,7 +23,7 @@ from controller.errors import (
     UnknownServiceError,
 )
 from controller.model.incident import Act
-from controller.model.observation import State
+from controller.model.observation import ContainerObs, State
 from controller.model.text import text
 from controller.model.view import (
     Desired,
@@ -34,7 +34,7 @@ from controller.model.view import (
     ServiceResult,
     Verdict,
 )
-from controller.orchestrator import goals
+from controller.orchestrator import goals, orphans
 from controller.orchestrator.executor import Care, Execution
 from controller.orchestrator.notices import Notices
 from controller.orchestrator.outcome import Outcome
@@ -118,12 +118,24 @@ class Lifecycle:
         """The managed services meant; None is all. Raises UnknownServiceError."""
         if name is None:
             return self._stack.managed
-        if name not in self._stack.managed:
-            known = ", ".join(self._stack.managed)
+        managed = self._stack.managed
+        found = tuple(key for key in self._stack.members(name) if key in managed)
+        if not found:
             raise UnknownServiceError(
-                f"There is no managed service {name!r}.", remedy=f"The services are: {known}."
+                f"There is no managed service {name!r}.",
+                remedy=f"The services are: {', '.join(managed)}.",
             )
-        return (name,)
+        return found
+
+    def one(self, name: str) -> str:
+        """The managed service of that name. Raises UnknownServiceError, also for the name of
+        several containers."""
+        found = self.resolve(name)
+        if found != (name,):
+            raise UnknownServiceError(
+                f"{name!r} runs in several containers.", remedy=f"Name one: {', '.join(found)}."
+            )
+        return name
 
     async def preview(self, kind: OperationKind, name: str | None) -> Plan:
         """The plan a request would carry out now. Nothing is changed."""
@@ -158,6 +170,34 @@ class Lifecycle:
         self._launch(live, plan)
         self._world.wish(wishes)
         return live.view
+
+    async def preview_removal(self, wanted: Sequence[str] | None) -> Plan:
+        """What `remove_orphans` would do now. Nothing is changed."""
+        return orphans.removal(await self._orphans(wanted))
+
+    async def remove_orphans(self, wanted: Sequence[str] | None, by: str) -> OperationView:
+        """Begin to remove these orphans (names or ids; None is all there are); it is acknowledged
+        on disk when this returns.
+
+        Raises NotFoundError for what is no orphan, ConflictError, EngineUnreachableError,
+        StoreError.
+        """
+        found = await self._orphans(wanted)
+        services = tuple(dict.fromkeys(container.service for container in found))
+        await self._make_way(frozenset(services), OperationKind.REMOVE_ORPHANS)
+        live = self._reserve(OperationKind.REMOVE_ORPHANS, services, frozenset(services), by)
+        try:
+            cause = f"cause.{OperationKind.REMOVE_ORPHANS}"
+            await self._store.begin(Stored(live.view, {}, cause))
+        except BaseException:
+            self._release(live)
+            raise
+        self._launch(live, orphans.removal(found))
+        return live.view
+
+    async def _orphans(self, wanted: Sequence[str] | None) -> tuple[ContainerObs, ...]:
+        found = orphans.orphans(self._stack, await self._world.survey())
+        return found if wanted is None else orphans.chosen(found, wanted)
 
     async def heal(self, order: Order, by: str) -> OperationView | None:
         """Begin to carry out what healing decided; None where that is no longer to be done.

@@ -13,7 +13,8 @@ from controller.model.graph import dependants, may_finish, one_shots, with_depen
 from controller.model.observation import ContainerObs, Observation, State
 from controller.model.spec import Condition, Dependency, ServiceSpec, StackSpec
 from controller.model.text import Text, text
-from controller.orchestrator.plan import Edge, Op, Plan, PlannedOp, Tolerance
+from controller.orchestrator.plan import Edge, Op, Plan, PlannedOp, Tolerance, removal_of
+from controller.orchestrator.sharing import lost_share, own_volumes
 from controller.orchestrator.supply import Supply
 
 _ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
@@ -23,14 +24,16 @@ _ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
 class Goal:
     """What is wanted. `run` is dependencies first; `restart` maps a service to the incarnation
     that must end; of `replace_drifted` also running containers end that differ from their
-    definition; those of `replace` are made anew whatever they are; `causes` says why, for every
-    service named."""
+    definition; those of `replace` are made anew whatever they are; of the services in `tidy`, as
+    the compose files name them, containers go that are more than are declared; `causes` says why,
+    for every service named."""
 
     run: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
     restart: Mapping[str, str] = field(default_factory=dict)
     replace_drifted: frozenset[str] = frozenset()
     replace: frozenset[str] = frozenset()
+    tidy: frozenset[str] = frozenset()
     causes: Mapping[str, Text] = field(default_factory=dict)
 
 
@@ -55,6 +58,9 @@ def drift(spec: ServiceSpec, container: ContainerObs, seen: Observation) -> Text
     image = seen.images.get(spec.container.image)
     if image is not None and container.image_id != image:
         return text("cause.image_changed")
+    shared = lost_share(spec, container, seen)
+    if shared is not None:
+        return text("cause.shared_gone", service=shared)
     gone = [n.network for n in spec.container.networks if n.network not in seen.networks]
     if gone and container.state not in _ALIVE:
         return text("cause.network_gone", network=gone[0])
@@ -83,9 +89,11 @@ class _Planner:
         self._riders: dict[str, Text] = {}
         self._placed: dict[str, Edge] = {}
         self._gates: dict[str, int] = {}
+        self._surplus: dict[str, list[Edge]] = {}
         self._shared: dict[tuple[Op, str], int] = {}
 
     def plan(self) -> Plan:
+        self._tidy()
         going_down = self._services_to_stop()
         creates = {name: self._prepare(name) for name in self._goal.run}
         for name in reversed(with_dependencies(self._stack, going_down)):
@@ -97,6 +105,20 @@ class _Planner:
             if name not in self._stops:
                 self._settled[name] = "already_stopped"
         return Plan(tuple(self._ops), self._settled, self._goal.causes)
+
+    def _tidy(self) -> None:
+        """End what is more than is declared; it may hold ports that the others want."""
+        for key, held in self._seen.containers.items():
+            if key in self._stack.services or not held or held[0].service not in self._goal.tidy:
+                continue
+            service = held[0].service
+            cause = text("cause.surplus", service=service)
+            for container in held:
+                edges: tuple[Edge, ...] = ()
+                for op in removal_of(container.state):
+                    edges = (self._add(op, key, cause, container.name, edges, container.id),)
+                gone = Edge(edges[0].id, Tolerance.ANY)
+                self._surplus.setdefault(service, []).append(gone)
 
     def _container(self, name: str) -> ContainerObs | None:
         """The service's container; one on its way out is none any more."""
@@ -206,7 +228,7 @@ class _Planner:
         old: ContainerObs | None = None,
     ) -> Edge:
         edges = (*after, *self._images(spec), *self._networks(spec), *self._volumes(spec))
-        kept = old.anonymous_volumes if old else ()
+        kept = own_volumes(spec, old, self._seen) if old else ()
         return self._add(Op.CREATE, spec.name, cause, subject, edges, volumes=kept)
 
     def _images(self, spec: ServiceSpec) -> list[Edge]:
@@ -349,7 +371,10 @@ class _Planner:
         created: Edge | None,
         stopped: Edge | None,
     ) -> None:
-        gates = tuple(self._dependency_edge(d) for d in spec.depends_on)
+        gates = (
+            *(self._dependency_edge(d) for d in spec.depends_on),
+            *self._surplus.get(spec.replica_of or spec.name, ()),
+        )
         existing = container.id if container and (created is None) else None
         if container and container.is_replacement and existing is None:
             kept = drift(spec, container, self._seen) is None

@@ -77,6 +77,8 @@ def _skipped(
 
 def _done(own: Sequence[PlannedOp]) -> str:
     kinds = {op.op for op in own}
+    if kinds <= {Op.UNPAUSE, Op.STOP, Op.REMOVE} and Op.REMOVE in kinds:
+        return "removed"
     if Op.STOP in kinds and Op.START not in kinds:
         return "stopped"
     if Op.CREATE in kinds and Op.REMOVE in kinds:

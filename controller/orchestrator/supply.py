@@ -76,6 +76,8 @@ def only_images(stack: StackSpec, kind: OperationKind, targets: Iterable[str]) -
     cause = text(f"cause.{kind}")
     for name in targets:
         spec = stack.services[name]
+        if spec.number != 1:
+            continue  # All containers of a service are made of one image.
         built = spec.source.build is not None
         op = Op.BUILD if kind is OperationKind.BUILD else Op.PULL
         if (op is Op.BUILD) is built:

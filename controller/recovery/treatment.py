@@ -17,7 +17,7 @@ from controller.recovery.blame import Blame
 from controller.recovery.ledger import Ledger
 from controller.recovery.policy import Jitter
 from controller.recovery.scene import DOWN, Busy, Order, Scene, Sight
-from controller.recovery.trouble import NAMESPACE_GONE, Drive, Trouble
+from controller.recovery.trouble import LOST_SHARE, NAMESPACE_GONE, Drive, Trouble
 
 _MINUTE = timedelta(minutes=1)
 _SECOND = timedelta(seconds=1)
@@ -207,7 +207,10 @@ class Treatment:
         record = self._ledger.record(name)
         mending = trouble.drive is Drive.SETUP
         act = _act_for(sight, record, trouble)
-        cause = policy.cause_of(record) if act is not Act.REPLACE else text("incident.replaced")
+        cause = policy.cause_of(record)
+        if act is Act.REPLACE:
+            shared = trouble.drive is Drive.SHARE
+            cause = trouble.cause if shared else text("incident.replaced")
         record = policy.begun(record, sight.spec.recovery, self._now, counted=not mending)
         attempt = Attempt(self._now, act, sight.life, cause)
         self._ledger.remember(name, replace(record, attempt=attempt))
@@ -275,6 +278,7 @@ def _is_blocked(incident: Incident | None) -> bool:
 def _act_for(sight: Sight, record: Record, trouble: Trouble) -> Act:
     turn = sight.spec.recovery.replace_after + 1
     stubborn = record.streak % turn == turn - 1 and trouble.drive is not Drive.SETUP
-    if sight.state is not State.MISSING and (stubborn or trouble.cause.key == NAMESPACE_GONE):
+    bound = trouble.cause.key in (NAMESPACE_GONE, LOST_SHARE)
+    if sight.state is not State.MISSING and (stubborn or bound):
         return Act.REPLACE
     return Act.START if sight.state in DOWN else Act.RESTART

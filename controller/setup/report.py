@@ -41,7 +41,10 @@ def services_table(services: Sequence[Mapping[str, Any]]) -> Table:
 
 def causes(operation: Mapping[str, Any]) -> list[str]:
     """One sentence for each service that an operation could not bring where it was asked to."""
-    good = ("started", "restarted", "recreated", "completed", "already_running", "stopped")
+    good = (
+        *("started", "restarted", "recreated", "completed", "already_running"),
+        *("stopped", "already_stopped", "removed"),
+    )
     found = []
     for name, result in (operation.get("results") or {}).items():
         if result.get("outcome") not in good:

@@ -28,6 +28,7 @@ from controller.cli.doctor import (
     Facts,
     HubFact,
     ImageFact,
+    OrphanFact,
     PortFact,
     PortState,
     Socket,
@@ -92,6 +93,11 @@ SICK = [
     (
         {"hub": replace(WELL.hub, config_digest="d0")},
         "warn config in use: config.yaml (or a file it names) has changed since the hub loaded it.",
+    ),
+    (
+        {"orphans": (OrphanFact("shop-old-1", "old", "running", WELL.clock.now),)},
+        f"warn orphan: shop-old-1 (running, since {WELL.clock.now:%Y-%m-%d %H:%M} UTC) belongs to "
+        "the service old, of which no compose file speaks.",
     ),
     (
         {"engine": EngineFact("/run/d.sock", Socket.MISSING)},
@@ -306,6 +312,29 @@ def test_ports_and_images_of_the_stack(tmp_path: Path) -> None:
     assert unasked == {"held": PortState.UNKNOWN, "ours": PortState.UNKNOWN}
     freed = {fact.service: fact.state for fact in gather.port_facts(declared, None)}
     assert freed == {"held": PortState.FREE, "ours": PortState.FREE}
+
+
+def test_orphans_of_the_project(tmp_path: Path) -> None:
+    def listed(service: str, **labels: str) -> dict[str, Any]:
+        more = {f"com.docker.compose.{key}": value for key, value in labels.items()}
+        return {
+            "Names": [f"/heal7-{service}-1"],
+            "State": "running",
+            "Created": 1767323045,
+            "Labels": {"com.docker.compose.service": service, **more},
+        }
+
+    hub = listed("hub")
+    hub["Labels"]["heal7.config.digest"] = "d"
+    known = {"held", "ours", "off"}
+    found = [*map(listed, known), listed("job", oneoff="True"), hub, listed("old")]
+    declared = replace(stack(1), disabled=frozenset({"off"}))
+    with engine_at(tmp_path / "d.sock", {"/containers/json": found}) as path:
+        told = gather.orphan_facts(declared, LocalEngine(path))
+    since = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert told == (OrphanFact("heal7-old-1", "old", "running", since),)
+    assert gather.orphan_facts(declared, LocalEngine(path)) == (), "the engine went away"
+    assert gather.orphan_facts(declared, None) == ()
 
 
 def test_the_hub_as_it_answers(fake_hub: FakeHub) -> None:

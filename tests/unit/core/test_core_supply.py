@@ -33,10 +33,10 @@ def of(
     named: bool = True,
     image: str = IMAGE,
     every_s: float = 0,
-    shares: tuple[str, ...] = (),
+    joins: tuple[str, ...] = (),
 ) -> ServiceSpec:
     source = Source(BUILT if build else None, PullPolicy(policy, every_s), named)
-    return replace(service(name, image=image, shares=shares), source=source)
+    return replace(service(name, image=image, joins=joins), source=source)
 
 
 HERE: Images = {IMAGE: IMAGE_ID}
@@ -156,7 +156,7 @@ def test_the_old_container_is_stopped_only_when_the_new_image_is_there() -> None
 
 
 def test_what_shares_a_container_is_not_stopped_before_its_own_image_is_there() -> None:
-    declared = stack(of("a"), of("b", image="far", shares=("a",)))
+    declared = stack(of("a"), of("b", image="far", joins=("a",)))
     planned(
         declared,
         seen(container("a", config_hash="old"), container("b"), images=HERE),

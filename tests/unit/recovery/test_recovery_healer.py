@@ -122,6 +122,22 @@ def test_a_lost_namespace_needs_a_new_container() -> None:
     assert (order.act, order.cause) == (Act.REPLACE, text("incident.replaced"))
 
 
+def test_a_lost_share_is_made_anew_once_its_owner_is_well() -> None:
+    ward = Ward((probed("net"), probed("app", "net:healthy")))
+    lost = Verdict(Health.UNHEALTHY, text("health.lost_share", service="net"))
+    ward.starts("net")
+    ward.see("app", verdict=lost, since=ward.now)
+    assert ward.turn().orders == ()
+    incident = ward.incident("app")
+    assert incident is not None
+    assert incident.kind is Kind.DEPENDENCY
+    # Nothing that its own probes say is worse than before: what it lost is lost all the same.
+    ward.later(5)
+    ward.is_well("net")
+    order = ward.heal()
+    assert (order.service, order.act, order.cause) == ("app", Act.REPLACE, lost.reason)
+
+
 def test_after_enough_tries_in_a_row_the_container_is_made_anew() -> None:
     ward = Ward((probed("web", replace_after=2),))
     acts = []

@@ -57,6 +57,7 @@ def seen(health: str, key: str, state: State = State.EXITED, **facts: Any) -> di
         (seen("failed", "health.never_started", State.CREATED), "crash", "death", None),
         (seen("blocked", "result.blocked", State.CREATED), "crash", "death", None),
         (seen("unhealthy", "health.failing", State.RUNNING), "unhealthy", "probes", None),
+        (seen("unhealthy", "health.lost_share", State.RUNNING), "unhealthy", "share", None),
         (seen("unhealthy", "health.flapping", State.RUNNING), "unhealthy", "probes", None),
         (seen("unhealthy", "health.failing", State.RUNNING, silent=True), "hang", "probes", None),
     ],
