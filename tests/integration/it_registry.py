@@ -47,7 +47,9 @@ class Registry:
 
     def put(self, name: str, tag: str, word: str, padding: int = 0) -> str:
         """An image of one program that waits, and a file that says `word`; how it is pulled."""
-        layer = gzip.compress(_tar({"wait": _WAITS, "word": word.encode()}, padding), 1)
+        # Its name makes it another image than one that an earlier run may have left here.
+        files = {"wait": _WAITS, "word": word.encode(), "name": name.encode()}
+        layer = gzip.compress(_tar(files, padding), 1)
         config = {
             "architecture": "amd64",
             "os": "linux",
