@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from examiner.contract.ledger import Ledger, ids_in, stand_in
 from examiner.contract.plan import Plan
 from examiner.contract.promises import Asker, is_ours, variant_of
 from examiner.contract.tally import Failure, Tally
+from examiner.contract.thinning import thinned
 from examiner.reports import junit_of
 from examiner.run_models import ContractReport
 from examiner.runs import ending
@@ -57,6 +60,27 @@ def test_a_stand_in_has_the_form_and_another_value(value: object) -> None:
         assert set(str(other).partition("_")[2]) <= set("0123456789abcdef")
 
 
+def test_too_many_cases_are_thinned_alike_in_every_kind_and_over_its_whole_range() -> None:
+    kinds = ["many"] * 900 + ["some"] * 90 + ["rare"] * 3
+    kept = thinned(kinds, 100, seed=7)
+    assert kept == sorted(set(kept))
+    assert Counter(kinds[index] for index in kept) == {"rare": 3, "some": 48, "many": 49}
+    many = [index for index in kept if kinds[index] == "many"]
+    assert {later - earlier for earlier, later in pairwise(many)} == {18, 19}
+    assert many[0] < 19
+    assert many[-1] > 880
+    assert thinned(kinds, 100, seed=7) == kept
+    assert thinned(kinds, 100, seed=8) != kept
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 50])
+def test_no_more_cases_stay_than_there_is_room_for_and_all_do_where_there_is(most: int) -> None:
+    kinds = ["a", "b", "a", "c", "a"]
+    kept = thinned(kinds, most, seed=1)
+    assert len(kept) == min(most, len(kinds))
+    assert most < len(kinds) or kept == list(range(len(kinds)))
+
+
 def test_a_failure_is_kept_once_with_its_shortest_curl() -> None:
     tally = Tally()
     tally.expect("GET /untouched")
@@ -72,7 +96,13 @@ def test_a_failure_is_kept_once_with_its_shortest_curl() -> None:
     first, second = seen["operations"]
     assert first["cases"] == {"fuzzing": 3, "coverage": 1}
     assert first["statuses"] == {"500": 3, "none": 1}
-    assert second == {"operation": "GET /untouched", "cases": {}, "statuses": {}, "failures": 0}
+    assert second == {
+        "operation": "GET /untouched",
+        "cases": {},
+        "left_out": 0,
+        "statuses": {},
+        "failures": 0,
+    }
 
 
 @pytest.mark.parametrize(
