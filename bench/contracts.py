@@ -44,7 +44,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--cases", type=int, default=500, help="at least so many for each service")
-    parser.add_argument("--examples", type=int, default=100, help="random cases an operation")
+    parser.add_argument("--examples", type=int, default=50, help="random cases an operation")
     parser.add_argument("--coverage", type=int, default=300, help="coverage cases an operation")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 32))
     parser.add_argument("--only", default="", help="services, with commas between")
@@ -132,8 +132,8 @@ def _examine(asked: argparse.Namespace, port: int, scope: str) -> int:
         f"cases at most; scope {scope}"
     )
     print(
-        f"{'service':24}{'cases':>8}{'left out':>10}{'failures':>10}{'5xx':>6}{'refused':>9}{'promises':>10}"
-        f"{'made':>7}{'left':>6}{'MB':>6}{'s':>7}"
+        f"{'service':24}{'cases':>8}{'left out':>10}{'failures':>10}{'5xx':>6}{'refused':>9}"
+        f"{'promises':>10}{'made':>7}{'left':>6}{'MB':>6}{'s':>7}"
     )
     well = True
     for service in chosen:

@@ -24,7 +24,6 @@ from examiner.contract.thinning import thinned
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 COVERAGE, STATEFUL = "coverage", "stateful"
-_KEPT_REPLY_BYTES = 32_768
 # Checks that mean the very id that was put in: with another in its place they say nothing.
 _OF_THE_ID = frozenset({"ensure_resource_availability", "use_after_free"})
 
@@ -256,11 +255,7 @@ def _config(plan: Plan) -> SchemathesisConfig:
             "request-timeout": plan.request_timeout_s,
             "max-redirects": 1,
             "cache": {"enabled": False},
-            "output": {
-                "sanitization": {"enabled": False},
-                # Replies are kept until their operation is over; checks see them whole before.
-                "truncation": {"max-recorded-payload-size": _KEPT_REPLY_BYTES},
-            },
+            "output": {"sanitization": {"enabled": False}},
             "generation": {"max-examples": plan.max_examples, "database": "none"},
             "phases": {phase: {"enabled": phase in plan.phases} for phase in phases},
         }

@@ -1,4 +1,4 @@
-"""Which of too many cases are asked: as many of each kind as there is room for, over its whole range.
+"""Which of too many cases are asked: the same room for each kind, spread over all its cases.
 
 A document of a few screens can make thousands of coverage cases. To take the first ones would leave
 out whatever a document describes last; to draw lots, rare kinds.
@@ -6,7 +6,7 @@ out whatever a document describes last; to draw lots, rare kinds.
 
 from __future__ import annotations
 
-import random
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 
@@ -20,8 +20,10 @@ def thinned(kinds: Sequence[Hashable], most: int, seed: int) -> list[int]:
     for index, kind in enumerate(kinds):
         of_kind[kind].append(index)
     room = _shares(Counter(kinds), most)
-    draw = random.Random(seed)  # noqa: S311 - it chooses tests
-    kept = [_spread(found, room[kind], draw.random()) for kind, found in of_kind.items()]
+    kept = [
+        _spread(found, room[kind], zlib.crc32(f"{seed} {kind}".encode()) / (1 << 32))
+        for kind, found in of_kind.items()
+    ]
     return sorted(index for found in kept for index in found)
 
 
