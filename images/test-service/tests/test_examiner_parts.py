@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 import requests
-from examiner_target import served
+from examiner_target import Stranger, served
 
+from examiner.contract.cleanup import Cleaner
 from examiner.contract.ledger import Ledger, ids_in, stand_in
 from examiner.contract.plan import Plan
 from examiner.contract.promises import Asker, is_ours, variant_of
@@ -47,6 +48,21 @@ def test_what_was_met_is_spared_and_what_was_made_is_not() -> None:
     permitted = {name: ledger.permits(name) for name in ("ours", "theirs", "own", "never-met")}
     assert permitted == {"ours": True, "theirs": False, "own": False, "never-met": True}
     assert not Ledger(careful=True).permits("never-met")
+
+
+def test_what_two_cases_made_is_removed_when_both_are_over() -> None:
+    with served(Stranger()) as target, requests.Session() as session:
+        cleaner = Cleaner(target.url, target.document, session, Ledger(careful=True))
+        target.items[4] = {}
+        for case in ("first", "second"):  # as where the same bytes have the same id
+            cleaner.note("/items", {"id": 4}, case)
+        cleaner.finish(["first"])
+        cleaner.flush(finished_only=True)
+        assert 4 in target.items
+        cleaner.finish(["second"])
+        cleaner.flush(finished_only=True)
+        assert 4 not in target.items
+        assert cleaner.snapshot() == {"made": 1, "removed": 1, "left": []}
 
 
 @pytest.mark.parametrize("value", [ACTION_ID, "doc_" + "a" * 32, "7", 7, "short", "x" * 40])

@@ -113,8 +113,7 @@ class Fuzz:
             self._ended = "time_limit"
             self._stream.stop()
         # What a stateful scenario made is needed until its end; any other case is over by now.
-        if not self._stateful:
-            self._cleaner.flush()
+        self._cleaner.flush(finished_only=self._stateful)
         if case.method.upper() in READING:
             return
         if f"{case.operation.path}/compensate" in self._document["paths"]:
@@ -175,8 +174,7 @@ class Fuzz:
             raise event.exception
         elif isinstance(event, events.ScenarioFinished):
             self._count(event.recorder, event.phase.value)
-            # The next scenario may be under way already, so only what this one made.
-            self._cleaner.flush(event.recorder.cases)
+            self._cleaner.finish(event.recorder.cases)
             if event.phase.value == COVERAGE:
                 forget()
         elif isinstance(event, events.PhaseStarted):
