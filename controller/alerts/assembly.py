@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -41,8 +41,9 @@ class Alerts:
         state_dir: Path,
         tasks: Tasks,
         told: Callable[[Alert], None],
+        members: Callable[[str], Iterable[str]],
     ):
-        rules = rules_of(said, port)
+        rules = rules_of(said, port, members)
         self.counter = LogCounter(rules)
         self.senses = HubSenses(stack, healing, around, self.counter, pool, state_dir)
         self._tasks = tasks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from controller.alerts.rules import LogPattern, Route, Rules, with_terms
@@ -22,15 +23,21 @@ _NAMES = {
 }
 
 
-def rules_of(said: AlertsSettings, port: int) -> Rules:
-    """The rules; `port` is the hub's, for links."""
+def rules_of(
+    said: AlertsSettings, port: int, members: Callable[[str], Iterable[str]] = lambda name: (name,)
+) -> Rules:
+    """The rules; `port` is the hub's, for links, `members` the containers of a service."""
+
+    def meant(services: Iterable[str]) -> frozenset[str]:
+        return frozenset(key for name in services for key in members(name))
+
     return Rules(
         terms=with_terms({rule: _terms(getattr(said.rules, rule)) for rule in Rule}),
         patterns=tuple(
             LogPattern(
                 name=one.name,
                 match=re.compile(one.match),
-                service=one.service,
+                services=None if one.service is None else meant([one.service]),
                 severity=Severity(one.severity),
                 count=one.count,
                 window_s=one.window,
@@ -39,7 +46,7 @@ def rules_of(said: AlertsSettings, port: int) -> Rules:
         ),
         channels=tuple(said.channels),
         routes=tuple(
-            Route(tuple(one.channels), Severity(one.severity), frozenset(one.services))
+            Route(tuple(one.channels), Severity(one.severity), meant(one.services))
             for one in said.routes
         ),
         renotify_s=said.renotify,

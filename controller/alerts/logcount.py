@@ -55,7 +55,7 @@ class LogCounter:
         if self._patterns:
             said = entry.text[:_LONGEST]
             for pattern in self._patterns:
-                meant = pattern.service is None or pattern.service == service
+                meant = pattern.services is None or service in pattern.services
                 if meant and pattern.match.search(said):
                     self._of(service, pattern.name).add(bucket, said[:_LAST])
 

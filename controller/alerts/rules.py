@@ -35,11 +35,11 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class LogPattern:
-    """Lines that are worth an alert: `count` of them within `window_s`. `service` None: any."""
+    """Lines that are worth an alert: `count` of them within `window_s`. `services` None: any."""
 
     name: str
     match: re.Pattern[str]
-    service: str | None = None
+    services: frozenset[str] | None = None
     severity: Severity = Severity.WARNING
     count: int = 1
     window_s: float = 5 * _MINUTE

@@ -19,7 +19,7 @@ from controller.model.alert import Alert, Silence
 from controller.model.incident import Incident
 from controller.model.recovery import Pause
 from controller.model.rehearsal import Rehearsal
-from controller.model.view import OperationView, ServiceView
+from controller.model.view import OperationView, OrphanView, ServiceView
 from controller.telemetry.bus import Bus, Subscription
 
 _HEARTBEAT_S = 15.0
@@ -43,6 +43,12 @@ class BusNotices:
                 {"at": rfc3339(now), "service": render.service(view, lang, now)}
             ),
         )
+
+    def orphans(self, found: tuple[OrphanView, ...]) -> None:
+        body = render.dumps(
+            {"at": rfc3339(clock.now()), "orphans": [render.orphan(one) for one in found]}
+        )
+        self._bus.publish("orphans", lambda _: body)
 
     def operation(self, view: OperationView) -> None:
         at = {"at": rfc3339(clock.now())}
@@ -78,8 +84,9 @@ def tell_alert(bus: Bus, alert: Alert, silence: Silence | None) -> None:
 
 
 def router(bus: Bus) -> APIRouter:
-    """The stream's one route. Events: service, operation, engine, incident, rehearsal, alert, hub
-    (paused or not), and resync where events were missed: then everything is looked at anew."""
+    """The stream's one route. Events: service, orphans (all that there are now), operation, engine,
+    incident, rehearsal, alert, hub (paused or not), and resync where events were missed: then
+    everything is looked at anew."""
     routes = APIRouter(tags=["hub"])
 
     @routes.get(

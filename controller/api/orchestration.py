@@ -19,15 +19,31 @@ from controller.api.answers import (
     language_of,
 )
 from controller.api.healing import HealingPort
-from controller.api.schemas import Accepted, Done, DryRun, Operation, ServiceDetail, Status
+from controller.api.schemas import (
+    Accepted,
+    Done,
+    DryRun,
+    Operation,
+    OrphanRemoval,
+    Orphans,
+    ServiceDetail,
+    Status,
+)
 from controller.errors import EngineError
-from controller.model.view import OperationKind
+from controller.model.view import OperationKind, OperationView
 from controller.orchestrator.lifecycle import Lifecycle
 from controller.orchestrator.world import World
 
 Wait = Annotated[bool, Query(description="Answer when it is over; else 202 at once.")]
 DryRunFlag = Annotated[bool, Query(description="Answer the plan and change nothing.")]
 
+_VERBS = (
+    OperationKind.START,
+    OperationKind.STOP,
+    OperationKind.RESTART,
+    OperationKind.BUILD,
+    OperationKind.PULL,
+)
 _INCIDENTS = 5
 LastLines = Callable[[str], Awaitable[Sequence[str]]]
 """Gives the last lines a service wrote, oldest first. Raises EngineError."""
@@ -57,7 +73,7 @@ class Orchestration:
     def router(self) -> APIRouter:
         routes = APIRouter(prefix="/orchestration", tags=["orchestration"])
         routes.get("/status", response_model=Status, summary="Every managed service")(self.status)
-        for verb in (OperationKind.START, OperationKind.STOP, OperationKind.RESTART):
+        for verb in _VERBS:
             routes.post(f"/{verb}-all", responses=_VERB, summary=f"{verb.capitalize()} all")(
                 self._all(verb)
             )
@@ -66,6 +82,12 @@ class Orchestration:
                 responses=_VERB | UNKNOWN,
                 summary=f"{verb.capitalize()} one service",
             )(self._one(verb))
+        routes.get("/orphans", response_model=Orphans, summary="Containers that no file speaks of")(
+            self.orphans
+        )
+        routes.post(
+            "/orphans/remove", responses=_VERB | UNKNOWN, summary="Stop and remove orphans"
+        )(self.remove_orphans)
         routes.get(
             "/services/{name}",
             response_model=ServiceDetail,
@@ -91,7 +113,7 @@ class Orchestration:
         return json_response(shown)
 
     async def service(self, name: str, request: Request) -> Response:
-        (known,) = self._lifecycle.resolve(name)
+        known = self._lifecycle.one(name)
         language = language_of(request)
         shown = render.service(self._world.service_view(known), language, clock.now())
         history = self._world.history(known)
@@ -115,6 +137,23 @@ class Orchestration:
             return list(await self._last_lines(service))
         except EngineError:
             return None
+
+    async def orphans(self) -> Response:
+        return json_response({"orphans": [render.orphan(one) for one in self._world.orphans()]})
+
+    async def remove_orphans(
+        self,
+        request: Request,
+        body: OrphanRemoval | None = None,
+        wait: Wait = True,
+        dry_run: DryRunFlag = False,
+    ) -> Response:
+        language, wanted = language_of(request), body.containers if body else None
+        if dry_run:
+            plan = await self._lifecycle.preview_removal(wanted)
+            return json_response(render.plan(plan, language))
+        begun = await self._lifecycle.remove_orphans(wanted, asker(request))
+        return await self._answer(begun, language, wait=wait)
 
     async def operations(self, request: Request) -> Response:
         language = language_of(request)
@@ -150,6 +189,10 @@ class Orchestration:
             plan = await self._lifecycle.preview(kind, name)
             return json_response(render.plan(plan, language))
         begun = await self._lifecycle.request(kind, name, asker(request))
+        return await self._answer(begun, language, wait=wait)
+
+    async def _answer(self, begun: OperationView, language: str, *, wait: bool) -> Response:
+        """Where to follow it, or how it ended."""
         if not wait:
             accepted = {"operation": begun.id, **render.operation(begun, language)}
             where = {"Location": f"/orchestration/operations/{begun.id}"}

@@ -12,7 +12,7 @@ from controller.clock import rfc3339
 from controller.i18n import render
 from controller.model.probe import ProbeResult
 from controller.model.spec import ServiceSpec
-from controller.model.view import OperationView, ServiceView, StackView
+from controller.model.view import OperationView, OrphanView, ServiceView, StackView
 from controller.orchestrator.plan import Plan
 
 
@@ -55,6 +55,20 @@ def status(view: StackView, language: str, now: datetime) -> dict[str, Any]:
         "running": view.running,
         "healthy": view.healthy,
         "services": [service(s, language, now) for s in view.services],
+        "orphans": [orphan(one) for one in view.orphans],
+    }
+
+
+def orphan(view: OrphanView) -> dict[str, Any]:
+    """A container that no file speaks of."""
+    return {
+        "name": view.name,
+        "service": view.service,
+        "container_id": view.container_id,
+        "image": view.image,
+        "state": view.state,
+        "since": rfc3339(view.since),
+        "operation": view.busy,
     }
 
 
@@ -75,6 +89,7 @@ def operation(view: OperationView, language: str) -> dict[str, Any]:
                 "service": step.service,
                 "cause": render(step.cause, language),
                 "status": step.status,
+                "progress": render(step.progress, language) if step.progress else None,
             }
             for step in view.steps
         ],

@@ -52,12 +52,39 @@ class PauseFacts(BaseModel):
     by: str
 
 
+class Orphan(BaseModel):
+    """A container with the project's label whose service is in none of its files."""
+
+    name: str
+    service: str = Field(description="What its label says.")
+    container_id: str
+    image: str
+    state: str = Field(description="What the engine says.")
+    since: str | None = Field(description="When it was created.")
+    operation: str | None = Field(description="The operation that is removing it now.")
+
+
+class Orphans(BaseModel):
+    orphans: list[Orphan]
+
+
+class OrphanRemoval(BaseModel):
+    """Which orphans to remove."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    containers: list[str] | None = Field(
+        None, max_length=1000, description="Names or ids; left out, all that there are."
+    )
+
+
 class Status(BaseModel):
     orchestration_hub: Literal["active"]
     total_services: int
     running: int
     healthy: int
     services: list[Service]
+    orphans: list[Orphan] = Field(description="Removed by request only.")
     pause: PauseFacts | None = Field(description="null while the hub heals.")
 
 
@@ -67,9 +94,14 @@ class Result(BaseModel):
         "restarted",
         "recreated",
         "stopped",
+        "removed",
         "completed",
         "already_running",
         "already_stopped",
+        "built",
+        "pulled",
+        "not_built",
+        "not_pulled",
         "failed",
         "blocked",
         "unknown",
@@ -84,11 +116,21 @@ class Step(BaseModel):
     service: str
     cause: str
     status: Literal["waiting", "running", "done", "failed", "skipped"]
+    progress: str | None = Field(description="How far it is, where it takes long.")
 
 
 class Operation(BaseModel):
     id: str
-    kind: Literal["start", "stop", "restart", "converge", "heal"]
+    kind: Literal[
+        "start",
+        "stop",
+        "restart",
+        "build",
+        "pull",
+        "remove_orphans",
+        "converge",
+        "heal",
+    ]
     status: Literal["running", "succeeded", "failed", "interrupted"]
     targets: list[str]
     requested_at: str

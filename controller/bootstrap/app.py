@@ -60,13 +60,13 @@ def create_app(running: Hub) -> FastAPI:
         ).router()
     )
     app.include_router(
-        Healing(running.lifecycle.resolve, running.supervisor, running.practice).router()
+        Healing(running.lifecycle.one, running.supervisor, running.practice).router()
     )
     app.include_router(WorkflowRoutes(running.flows.workflows).router())
     app.include_router(
         LogRoutes(
             running.logs.library,
-            lambda service: service in running.config.stack.services,
+            lambda service: bool(running.config.stack.members(service)),
             running.logs.problems,
         ).router()
     )

@@ -85,7 +85,9 @@ class Hub:
             self_check=self._self_check.problem,
             on_result=self._probed,
         )
-        self.lifecycle = Lifecycle(self.world, self._pool, self._store, notices, self._tasks)
+        self.lifecycle = Lifecycle(
+            self.world, self._pool, self._store, notices, self._tasks, scratch=state_dir
+        )
         healing = HealingStore(self._database)
         self.supervisor = Supervisor(
             self.world,
@@ -134,6 +136,7 @@ class Hub:
             self._log_targets,
             self._tasks,
             noted=self.alerts.counter.noted,
+            members=config.stack.members,
         )
         self.metrics = measure(
             config,
@@ -171,6 +174,7 @@ class Hub:
             state_dir,
             self._tasks,
             lambda alert: events.tell_alert(self.bus, alert, self.alerts.desk.silence_of(alert)),
+            self.config.stack.members,
         )
 
     async def start(self) -> None:

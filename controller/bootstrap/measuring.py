@@ -51,7 +51,8 @@ def pusher(
     said = config.settings.metrics
     if said.push_to is None:
         return None
-    return Pusher(said.push_to, text, CONTENT_TYPE, target, said.interval)
+    (first, *_) = config.stack.members(said.push_to)
+    return Pusher(first, text, CONTENT_TYPE, target, said.interval)
 
 
 def _keeping(said: MetricsSettings) -> Keeping:

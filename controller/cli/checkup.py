@@ -32,7 +32,7 @@ def doctor(
     hub: HubOption = None,
     lang: LangOption = None,
 ) -> None:
-    """Check engine, hub, configuration, images, ports, disk and clock, and how to mend each."""
+    """Check engine, hub, configuration, images, ports, orphans, disk and clock; say how to mend."""
     session = open_session(ctx, as_json=as_json, hub=hub, lang=lang)
     from controller.cli.doctor import Status, evaluate
     from controller.cli.facts import gather

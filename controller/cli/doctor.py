@@ -100,11 +100,22 @@ class PortFact:
 
 @dataclass(frozen=True, slots=True)
 class ImageFact:
-    """`present` is None where the engine could not be asked."""
+    """`present` is None where the engine could not be asked. `source` is where the hub takes a
+    missing one from: `build`, `pull`, `own` (made by `heal7 images build`), or '' for nowhere."""
 
     reference: str
     present: bool | None
-    buildable: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrphanFact:
+    """A container of the project whose service is in none of its files."""
+
+    name: str
+    service: str
+    state: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +147,7 @@ class Facts:
     images: tuple[ImageFact, ...]
     disks: tuple[DiskFact, ...]
     clock: ClockFact
+    orphans: tuple[OrphanFact, ...] = ()
 
 
 def evaluate(facts: Facts) -> list[Check]:
@@ -146,6 +158,7 @@ def evaluate(facts: Facts) -> list[Check]:
         _config,
         _images,
         _ports,
+        _orphans,
         _disk,
         _clock,
     )
@@ -237,15 +250,20 @@ def _config(facts: Facts) -> Iterator[Check]:
         yield Check("config in use", Status.OK, "The hub runs with the configuration of now.")
 
 
+_MISSING_IMAGE = {
+    "own": (Status.FAIL, "Build it with `heal7 images build`."),
+    "build": (Status.WARN, "The next start builds it; so does `heal7 compose build` now."),
+    "pull": (Status.WARN, "The next start pulls it; so does `heal7 compose pull` now."),
+    "": (Status.FAIL, "Fetch it with `docker pull {image}`: its pull_policy is never."),
+}
+
+
 def _images(facts: Facts) -> Iterator[Check]:
     missing = [image for image in facts.images if image.present is False]
     for image in missing:
-        remedy = (
-            "Build it with `heal7 images build`."
-            if image.buildable
-            else f"Fetch it with `docker pull {image.reference}`."
-        )
-        yield Check("image", Status.FAIL, f"{image.reference} is not on this machine.", remedy)
+        status, remedy = _MISSING_IMAGE[image.source]
+        found = f"{image.reference} is not on this machine."
+        yield Check("image", status, found, remedy.format(image=image.reference))
     if missing or not facts.images:
         return
     if any(image.present is None for image in facts.images):
@@ -285,6 +303,18 @@ def _ports(facts: Facts) -> Iterator[Check]:
     if facts.ports and not bad:
         numbers = ", ".join(str(port) for port in sorted({fact.port for fact in facts.ports}))
         yield Check("ports", Status.OK, f"Free or ours: {numbers}.")
+
+
+def _orphans(facts: Facts) -> Iterator[Check]:
+    for orphan in facts.orphans:
+        yield Check(
+            "orphan",
+            Status.WARN,
+            f"{orphan.name} ({orphan.state}, since {orphan.since:%Y-%m-%d %H:%M} UTC) belongs to "
+            f"the service {orphan.service}, of which no compose file speaks.",
+            f"Remove it with `heal7 compose orphans --remove {orphan.name}`, or declare "
+            f"{orphan.service} again.",
+        )
 
 
 def _disk(facts: Facts) -> Iterator[Check]:

@@ -24,6 +24,7 @@ from controller.cli.doctor import (
     Facts,
     HubFact,
     ImageFact,
+    OrphanFact,
     PortFact,
     PortState,
     Socket,
@@ -31,9 +32,12 @@ from controller.cli.doctor import (
 from controller.cli.errors import CommandError
 from controller.cli.local_engine import LocalEngine, LocalEngineError, socket_path
 from controller.errors import ConfigError
+from controller.model.build import Pull
 from controller.model.spec import ServiceSpec, StackSpec
 
 HUB_TIMEOUT_S = 5.0
+_OWN_IMAGES = "heal7/"
+_COMPOSE = "com.docker.compose."
 _ENGINE_ROOT = "/var/lib/docker"
 
 
@@ -52,6 +56,7 @@ def gather(client: HubClient, config: Path, env: Mapping[str, str]) -> Facts:
         images=image_facts(stack, local) if stack else (),
         disks=(disk_fact(root),),
         clock=ClockFact(clock.now(), newest_change([config, Path(__file__)])),
+        orphans=orphan_facts(stack, local) if stack else (),
     )
 
 
@@ -144,8 +149,32 @@ def image_facts(stack: StackSpec, engine: LocalEngine | None) -> tuple[ImageFact
         reference = spec.container.image
         if reference not in facts:
             present = _has_image(engine, reference)
-            facts[reference] = ImageFact(reference, present, spec.build_context is not None)
+            facts[reference] = ImageFact(reference, present, _source(spec))
     return tuple(facts.values())
+
+
+def _source(spec: ServiceSpec) -> str:
+    if spec.source.build is not None:
+        return "own" if spec.container.image.startswith(_OWN_IMAGES) else "build"
+    return "" if spec.source.policy.when in (Pull.NEVER, Pull.BUILD) else "pull"
+
+
+def orphan_facts(stack: StackSpec, engine: LocalEngine | None) -> tuple[OrphanFact, ...]:
+    """The containers of the project that no file speaks of; none where nobody can be asked."""
+    try:
+        found = engine.containers(stack.project) if engine else []
+    except (OSError, LocalEngineError):
+        return ()
+    orphans = []
+    for container in found:
+        labels = container.get("Labels") or {}
+        service = str(labels.get(f"{_COMPOSE}service", ""))
+        one_off = labels.get(f"{_COMPOSE}oneoff") == "True"
+        if not stack.declares(service) and not one_off and "heal7.config.digest" not in labels:
+            since = datetime.fromtimestamp(int(container["Created"]), UTC)
+            name = str(container["Names"][0]).lstrip("/")
+            orphans.append(OrphanFact(name, service, str(container.get("State", "")), since))
+    return tuple(sorted(orphans, key=lambda one: one.name))
 
 
 def disk_fact(path: str) -> DiskFact:
@@ -184,7 +213,7 @@ def _running_services(project: str, engine: LocalEngine | None) -> frozenset[str
     except (OSError, LocalEngineError):
         return None
     labels: list[dict[str, Any]] = [container.get("Labels") or {} for container in containers]
-    return frozenset(str(label.get("com.docker.compose.service", "")) for label in labels)
+    return frozenset(str(label.get(f"{_COMPOSE}service", "")) for label in labels)
 
 
 def _try_port(service: str, address: str, port: int) -> PortFact:

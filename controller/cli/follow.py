@@ -18,6 +18,7 @@ POLL_S = 0.15
 PATIENCE_S = 20.0
 """How long a hub that was there may be away: the engine restarts a killed one within seconds."""
 
+ORPHANS = "/orchestration/orphans"
 _CONFLICT = 409
 Target = str | None
 """A service's name, or None for the whole stack."""
@@ -69,6 +70,33 @@ def run(
     """
     progress = Progress(waiting=_targets(services))
     _ask(client, action, progress)
+    return _stay(client, action, progress, show, patience_s, pause)
+
+
+def remove_orphans(
+    client: HubClient,
+    containers: list[str],
+    show: Show,
+    *,
+    patience_s: float = PATIENCE_S,
+    pause: Callable[[float], None] = time.sleep,
+) -> Progress:
+    """Have these orphans removed and return when that is over.
+
+    Raises ProblemAnswer where the hub refuses, HubUnreachable as `run` does.
+    """
+    begun = client.post_json(f"{ORPHANS}/remove?wait=false", {"containers": containers})
+    return _stay(client, "", Progress({None: begun}), show, patience_s, pause)
+
+
+def _stay(
+    client: HubClient,
+    action: str,
+    progress: Progress,
+    show: Show,
+    patience_s: float,
+    pause: Callable[[float], None],
+) -> Progress:
     show(progress)
     last_seen = clock.monotonic()
     while progress.running or progress.waiting:

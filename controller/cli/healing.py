@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
 import typer
 
-from controller.cli.errors import DONE, FAILED, CommandError, UsageFault
-from controller.cli.session import HubOption, JsonOption, LangOption, Session, open_session
+from controller.cli.errors import DONE, FAILED
+from controller.cli.session import (
+    HubOption,
+    JsonOption,
+    LangOption,
+    Session,
+    confirm,
+    open_session,
+)
 from controller.model.rehearsal import Fault, Stage
 
 if TYPE_CHECKING:
@@ -108,8 +114,7 @@ def rehearse(
 ) -> None:
     """Inject a fault, follow how it is healed, and hold the times against the objective."""
     session = open_session(ctx, as_json=as_json, hub=hub, lang=lang)
-    if not yes:
-        _confirm(service, fault)
+    _confirm(service, fault, yes=yes)
     from controller.cli import rehearse as trials
     from controller.cli import render_healing as render
     from controller.cli.screen import live, show
@@ -131,16 +136,10 @@ def rehearse(
     raise typer.Exit(DONE if done.stage == Stage.PASSED else FAILED)
 
 
-def _confirm(service: str, fault: Fault) -> None:
+def _confirm(service: str, fault: Fault, *, yes: bool) -> None:
     deed = _DEEDS[fault].format(service=service)
-    if not _somebody_there():
-        raise UsageFault(
-            f"The rehearsal {deed}, and there is nobody to ask.",
-            remedy="Say --yes where that is meant.",
-        )
-    if not typer.confirm(f"This {deed}; the hub undoes it afterwards. Go on?", err=True):
-        raise CommandError("Nothing has been done.")
-
-
-def _somebody_there() -> bool:
-    return sys.stdin.isatty()
+    confirm(
+        f"This {deed}; the hub undoes it afterwards. Go on?",
+        f"The rehearsal {deed}, and there is nobody to ask.",
+        yes=yes,
+    )

@@ -52,8 +52,16 @@ class LocalEngine:
 
     def running(self, project: str) -> list[dict[str, Any]]:
         """Running containers of a compose project, as `GET /containers/json` lists them."""
-        wanted = {"label": [f"com.docker.compose.project={project}"], "status": ["running"]}
-        return list(self._get(f"/containers/json?{urlencode({'filters': json.dumps(wanted)})}"))
+        return self._containers(project, {"status": ["running"]})
+
+    def containers(self, project: str) -> list[dict[str, Any]]:
+        """Every container of a compose project, as `GET /containers/json` lists them."""
+        return self._containers(project, {})
+
+    def _containers(self, project: str, more: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+        wanted = {"label": [f"com.docker.compose.project={project}"], **more}
+        query = urlencode({"all": "true", "filters": json.dumps(wanted)})
+        return list(self._get(f"/containers/json?{query}"))
 
     def _get(self, path: str, *, missing_ok: bool = False) -> Any:
         connection = _UnixConnection(self._path)

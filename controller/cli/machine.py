@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -18,6 +18,8 @@ from controller.cli.session import JsonOption, Session, open_session
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from controller.config.load import HubConfig
 
 commands = typer.Typer()
 images = typer.Typer(no_args_is_help=True, help="The images of the hub and the services.")
@@ -48,13 +50,23 @@ def down(
     ctx: typer.Context,
     config: ConfigOption = DEFAULT_CONFIG,
     project: ProjectOption = None,
+    remove_orphans: Annotated[
+        bool,
+        typer.Option("--remove-orphans", help="Also containers of services in no compose file."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Stop and remove the containers and networks of ours; data is kept."""
     session = open_session(ctx, as_json=as_json)
     from controller.setup.down import down as take_down
 
-    _leave(session, take_down(project or _project(config), console=_progress(session)))
+    console = _progress(session)
+    if project:
+        _leave(session, take_down(project, console=console))
+    known = _loaded(config)
+    declared = None if remove_orphans else known.stack.services.keys() | known.stack.disabled
+    port = known.settings.server.port
+    _leave(session, take_down(known.stack.project, console=console, port=port, declared=declared))
 
 
 @commands.command()
@@ -69,7 +81,12 @@ def clean(
     session = open_session(ctx, as_json=as_json)
     from controller.setup.down import clean as take_all
 
-    _leave(session, take_all(project or _project(config), console=_progress(session), yes=yes))
+    console = _progress(session)
+    if project:
+        _leave(session, take_all(project, console=console, yes=yes))
+    known = _loaded(config)
+    port = known.settings.server.port
+    _leave(session, take_all(known.stack.project, console=console, yes=yes, port=port))
 
 
 @commands.command()
@@ -125,14 +142,14 @@ def _progress(session: Session) -> Console:
     return session.errors if session.as_json else session.console
 
 
-def _project(config: Path) -> str:
-    """The project that the configuration names. Raises ConfigError; `--project` needs no file."""
+def _loaded(config: Path) -> HubConfig:
+    """What the hub of that configuration knows. Raises ConfigError; `--project` needs no file."""
     from controller.config.load import load
 
-    return load(config, os.environ).stack.project
+    return load(config, os.environ)
 
 
-def _leave(session: Session, good: bool) -> None:
+def _leave(session: Session, good: bool) -> NoReturn:
     if session.as_json:
         session.document({"success": good})
     raise typer.Exit(DONE if good else FAILED)

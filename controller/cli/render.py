@@ -6,7 +6,7 @@ stay readable when something is already going wrong.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
@@ -30,7 +30,22 @@ _SERVICE_COLUMNS = (
     Column("MEMORY", right=True, optional=2),
 )
 _PLAIN = (Column(""), Column(""), Column(""), Column("", right=True))
-_DOING = {"start": "Starting", "stop": "Stopping", "restart": "Restarting"}
+_ORPHAN_COLUMNS = (
+    Column(""),
+    Column("CONTAINER"),
+    Column("SERVICE"),
+    Column("STATE"),
+    Column("SINCE"),
+    Column("IMAGE", optional=1),
+)
+_DOING = {
+    "start": "Starting",
+    "stop": "Stopping",
+    "restart": "Restarting",
+    "build": "Building",
+    "pull": "Pulling",
+    "remove": "Removing",
+}
 
 
 def status(answer: Json, hub_url: str, width: int, *, utf8: bool) -> list[Text]:
@@ -46,11 +61,37 @@ def status(answer: Json, hub_url: str, width: int, *, utf8: bool) -> list[Text]:
         since = words.moment(pause.get("since"), "%Y-%m-%d %H:%M:%S")
         said = f"Paused since {since} by {pause.get('by')}: it watches and heals nothing. "
         made += paragraph(f"{said}`heal7 resume` ends that.", width, style="yellow")
+    if answer.get("orphans"):
+        names = ", ".join(f"{one.get('name')} ({one.get('service')})" for one in answer["orphans"])
+        said = f"Left from services that no compose file speaks of: {names}. "
+        made += paragraph(f"{said}`heal7 compose orphans` tells more.", width, style="yellow")
     if services:
         made.append(Text())
         rows = [_service_row(service, utf8=utf8) for service in services]
         made.extend(lines(_SERVICE_COLUMNS, rows, width))
     return made
+
+
+def orphans(found: Sequence[Json], width: int, *, utf8: bool) -> list[Text]:
+    """The containers that no file speaks of, and since when they are there."""
+    if not found:
+        return [Text("No orphans: every container of the project belongs to a declared service.")]
+    rows = [
+        Row(
+            cells=(
+                words.WARNING.mark(utf8=utf8),
+                str(one.get("name", "")),
+                str(one.get("service", "")),
+                str(one.get("state", "")),
+                words.moment(one.get("since"), "%Y-%m-%d %H:%M"),
+                str(one.get("image", "")),
+            ),
+            styles=(words.WARNING.style,),
+        )
+        for one in found
+    ]
+    head = f"{words.plural(len(found), 'container')} of services that no compose file speaks of:"
+    return [*paragraph(head, width), Text(), *lines(_ORPHAN_COLUMNS, rows, width)]
 
 
 def _service_row(service: Json, *, utf8: bool) -> Row:
@@ -129,6 +170,7 @@ def progress(action: str, now: Progress, width: int, *, utf8: bool) -> list[Text
 def _step_row(step: Json, *, utf8: bool) -> Row:
     state = str(step.get("status", ""))
     look = words.STEP.get(state, words.UNSURE)
+    told = words.printable(step.get("progress") or "") if state == "running" else ""
     return Row(
         cells=(
             look.mark(utf8=utf8),
@@ -137,11 +179,13 @@ def _step_row(step: Json, *, utf8: bool) -> Row:
             "",
         ),
         styles=(look.style, "", look.style),
+        notes=(told,) if told else (),
     )
 
 
-def step_changes(seen: dict[tuple[str, int], str], now: Progress) -> list[str]:
-    """One plain line for each step whose status is new since `seen`, which is brought up to date.
+def step_changes(seen: dict[tuple[str, int], tuple[str, str]], now: Progress) -> list[str]:
+    """One plain line for each step whose status is new since `seen`, which is brought up to date,
+    and for each new line of a build.
 
     For logs and pipes, where a live display would be noise.
     """
@@ -149,10 +193,14 @@ def step_changes(seen: dict[tuple[str, int], str], now: Progress) -> list[str]:
     for operation in now.operations.values():
         for number, step in enumerate(operation.get("steps") or []):
             key = (str(operation.get("id")), number)
-            state = str(step.get("status"))
-            if state not in (seen.get(key), "waiting"):
-                said.append(f"{_op(step)} {step.get('service', '')}: {state}")
-            seen[key] = state
+            state, told = str(step.get("status")), str(step.get("progress") or "")
+            before, told_before = seen.get(key, ("", ""))
+            about = f"{_op(step)} {step.get('service', '')}"
+            if state not in (before, "waiting"):
+                said.append(f"{about}: {state}")
+            if state == "running" and step.get("op") == "build_image" and told != told_before:
+                said.append(f"{about}: {words.printable(told)}")
+            seen[key] = (state, told)
     return said
 
 
@@ -160,8 +208,9 @@ def outcomes(now: Progress, width: int, *, utf8: bool) -> list[Text]:
     """How it ended for each service, and why where it did not go well."""
     results = merged_results(now)
     made = lines(_PLAIN, [_result_row(n, r, utf8=utf8) for n, r in results.items()], width)
-    good = sum(1 for r in results.values() if words.OUTCOME.get(r["outcome"]) is words.GOOD)
-    bad = len(results) - good
+    looks = [words.OUTCOME.get(result["outcome"]) for result in results.values()]
+    good = looks.count(words.GOOD)
+    bad = len(looks) - good - looks.count(words.OFF)
     if results:
         tail = f", {bad} did not make it" if bad else ""
         made += [Text(), Text(f"{good} of {words.plural(len(results), 'service')} done{tail}.")]

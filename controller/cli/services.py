@@ -55,7 +55,7 @@ def start(
 ) -> None:
     """Start services and what they depend on, and wait until they are ready."""
     session = open_session(ctx, as_json=as_json, hub=hub, lang=lang)
-    _act(session, "start", services or [], dry_run=dry_run)
+    act(session, "start", services or [], dry_run=dry_run)
 
 
 @commands.command()
@@ -69,7 +69,7 @@ def stop(
 ) -> None:
     """Stop services and wait until they are stopped."""
     session = open_session(ctx, as_json=as_json, hub=hub, lang=lang)
-    _act(session, "stop", services or [], dry_run=dry_run)
+    act(session, "stop", services or [], dry_run=dry_run)
 
 
 @commands.command()
@@ -83,7 +83,7 @@ def restart(
 ) -> None:
     """Restart services and wait until they are ready again."""
     session = open_session(ctx, as_json=as_json, hub=hub, lang=lang)
-    _act(session, "restart", services or [], dry_run=dry_run)
+    act(session, "restart", services or [], dry_run=dry_run)
 
 
 @commands.command()
@@ -107,7 +107,8 @@ def plan(
     _plan(session, given[0] if named else "start", given[1:] if named else given)
 
 
-def _act(session: Session, action: str, services: list[str], *, dry_run: bool) -> None:
+def act(session: Session, action: str, services: list[str], *, dry_run: bool) -> None:
+    """Ask for an action, show how far it is, and leave with how it ended."""
     wanted = list(dict.fromkeys(services))
     if dry_run:
         _plan(session, action, wanted)
@@ -115,7 +116,7 @@ def _act(session: Session, action: str, services: list[str], *, dry_run: bool) -
     from controller.cli import follow, render
     from controller.cli.screen import live
 
-    seen: dict[tuple[str, int], str] = {}
+    seen: dict[tuple[str, int], tuple[str, str]] = {}
 
     def frame(now: follow.Progress) -> list[Text]:
         return render.progress(action, now, session.errors.width, utf8=session.utf8)
@@ -126,7 +127,7 @@ def _act(session: Session, action: str, services: list[str], *, dry_run: bool) -
     with live(session, frame, news) as show:
         done = follow.run(session.client, action, wanted, show)
     if session.as_json:
-        session.document(_summary(done))
+        session.document(summary(done))
     else:
         _report(session, done)
     raise typer.Exit(DONE if done.success else FAILED)
@@ -143,7 +144,7 @@ def _plan(session: Session, action: str, services: list[str]) -> None:
     show(session.console, render.plan(action, answer, session.console.width, utf8=session.utf8))
 
 
-def _summary(done: Any) -> dict[str, Any]:
+def summary(done: Any) -> dict[str, Any]:
     """The JSON document of start, stop and restart, in the API's words."""
     from controller.cli import render
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from controller.cli.errors import CommandError, UsageFault
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -33,6 +35,21 @@ LangOption = Annotated[
     str | None,
     typer.Option("--lang", metavar="en|ko", help="Language of reasons and causes [LANG]."),
 ]
+
+
+def confirm(question: str, nobody: str, *, yes: bool) -> None:
+    """Ask on the terminal unless `yes`. Raises CommandError where the answer is no, UsageFault
+    with the sentence `nobody` where there is no terminal."""
+    if yes:
+        return
+    if not _somebody_there():
+        raise UsageFault(nobody, remedy="Say --yes where that is meant.")
+    if not typer.confirm(question, err=True):
+        raise CommandError("Nothing has been done.")
+
+
+def _somebody_there() -> bool:
+    return sys.stdin.isatty()
 
 
 @dataclass(frozen=True)

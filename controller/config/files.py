@@ -17,7 +17,7 @@ from controller.config.yaml12 import MAX_CHARS
 from controller.errors import ConfigError
 
 # One file may be read for each of very many services.
-MAX_TOTAL = 8 * 1024 * 1024
+MAX_TOTAL = 4 * 1024 * 1024
 STDIN = "-"
 
 

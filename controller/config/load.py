@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from controller import __version__
+from controller.config.builds import warn_of_builds
 from controller.config.channels import channel_addresses, check_alerts
 from controller.config.compose.discover import NAMES, default_files, files_in, named_files
 from controller.config.compose.pipeline import Compiled, Request, compile_stack, environment
 from controller.config.compose.project import check_name
-from controller.config.compose.to_spec import to_stack
+from controller.config.compose.to_spec import replicas_of, to_stack
 from controller.config.files import STDIN, FileReader
 from controller.config.managed import (
     Treatment,
@@ -31,10 +32,11 @@ from controller.config.settings_reader import SettingsFile, read_settings
 from controller.config.settings_workflows import check_database
 from controller.config.workflows import Services, read_workflows
 from controller.errors import ConfigError
-from controller.model.spec import HealingLimits, StackSpec
+from controller.model.spec import HealingLimits, StackSpec, replica
 from controller.model.workflow import Definition
 
 DEFAULT_PROJECT = "heal7"
+_MOST_REPLICAS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +89,34 @@ def load(config_file: Path, env: Mapping[str, str]) -> HubConfig:
     _check_push(found, compiled)
     if not compiled.model["services"]:
         compiled.report.fault(Mark(files[0]), "no service is declared, or none is enabled")
+    _check_replicas(compiled)
     compiled.report.check()
-    stack = replace(to_stack(compiled, treatments, __version__), limits=_limits(found.settings))
+    stack = to_stack(compiled, treatments, __version__, base)
+    warn_of_builds(stack, compiled.tree, compiled.report)
+    warnings = tuple(compiled.report.warnings)
+    stack = replace(stack, limits=_limits(found.settings), warnings=warnings)
     _check_push_port(found, stack)
     database = _runs_database(found, reader, base)
     sources, digest = reader.sources, reader.digest()
     return HubConfig(found.settings, stack, workflows, sources, digest, database, channels)
+
+
+def _check_replicas(compiled: Compiled) -> None:
+    """That no two would be called alike, and that this is one machine."""
+    services = compiled.model["services"]
+    for name, count in replicas_of(services).items():
+        mark = compiled.tree.where("services", name)
+        if count > _MOST_REPLICAS:
+            compiled.report.fault(
+                mark, f"services.{name}: {count} containers; at most {_MOST_REPLICAS} are run"
+            )
+        for number in range(1, min(count, _MOST_REPLICAS) + 1):
+            key = replica(name, number)
+            if key in services:
+                compiled.report.fault(
+                    compiled.tree.where("services", key),
+                    f"services.{key}: a container of {name} is called the same; rename this one",
+                )
 
 
 def _check_push(found: SettingsFile, compiled: Compiled) -> None:
@@ -111,7 +135,8 @@ def _check_push(found: SettingsFile, compiled: Compiled) -> None:
 def _check_push_port(found: SettingsFile, stack: StackSpec) -> None:
     """Raises ConfigError where nothing could ever be sent."""
     name = found.settings.metrics.push_to
-    if name is not None and stack.services[name].probe.port is None:
+    members = stack.members(name) if name is not None else ()
+    if name is not None and not any(stack.services[key].probe.port for key in members):
         mark = found.tree.where("metrics", "push_to")
         raise ConfigError(
             [f"{mark}: metrics.push_to: the hub knows no port of {name!r}"],

@@ -125,6 +125,10 @@ class Report:
     partial: bool = False
     # Laid over what another file says, a key without a value changes nothing.
     laid_over: bool = False
+    # Characters that variables have come to so far.
+    produced: int = 0
+    # Values of services that extend another, so far.
+    extended: int = 0
     _said: set[str] = field(default_factory=set)
 
     def fault(self, mark: Mark, text: str, *, word: str = "", known: Collection[str] = ()) -> None:

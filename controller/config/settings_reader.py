@@ -43,7 +43,7 @@ def read_settings(text: str, file: str, env: Mapping[str, str], report: Report) 
             [f"{tree.mark}: found {tree.kind}; config.yaml is a mapping"],
             remedy="write sections such as orchestration: and server:",
         )
-    tree = _interpolated(tree, Interpolator(env.get, set()), report)
+    tree = _interpolated(tree, Interpolator(env.get, set(), report), report)
     tree = _overridden(tree, env, report)
     report.check(remedy=f"correct {file}")
     try:

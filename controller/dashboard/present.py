@@ -68,6 +68,8 @@ class Action:
     note: str = ""
     primary: bool = False
     busy: bool = False
+    containers: tuple[str, ...] = ()
+    """Ids of those it is about, where it is about containers of no service."""
 
     @property
     def takes_down(self) -> bool:
@@ -116,6 +118,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Orphans:
+    """Containers that no file speaks of, as (name, sentence), and the way to be rid of them."""
+
+    lines: tuple[tuple[str, str], ...]
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
 class Headline:
     """The one sentence a tired operator reads first."""
 
@@ -138,6 +148,7 @@ class Stack:
     counts: tuple[tuple[Tone, str, int], ...]
     actions: tuple[Action, ...]
     warnings: tuple[str, ...]
+    orphans: Orphans | None
 
     @property
     def attention(self) -> tuple[Row, ...]:
@@ -177,7 +188,36 @@ def stack(
         counts=counts(tuple(known.values()), language),
         actions=stack_actions(view, language),
         warnings=view.warnings,
+        orphans=orphans(view, language, now),
     )
+
+
+def orphans(view: StackView, language: str, now: datetime) -> Orphans | None:
+    """None where there are none. The action names what is shown, so that no other goes with it."""
+    found = view.orphans
+    if not found:
+        return None
+    lines = []
+    for one in found:
+        state = word(f"ui.orphans.state.{one.state}", language)
+        if one.since is None:
+            said = word("ui.orphans.of_undated", language, service=one.service, state=state)
+        else:
+            since = wording.ago(one.since, now, language)
+            said = word("ui.orphans.of", language, service=one.service, state=state, since=since)
+        lines.append((one.name, said))
+    verb = OperationKind.REMOVE_ORPHANS
+    single = len(found) == 1
+    asked = word(f"ui.confirm.{verb}_one", language, name=found[0].name) if single else ""
+    action = Action(
+        verb,
+        word(f"ui.action.{verb}", language),
+        asked or word(f"ui.confirm.{verb}", language, n=len(found)),
+        note=word(f"ui.confirm.{verb}_note", language),
+        busy=any(one.busy for one in found),
+        containers=tuple(one.container_id for one in found),
+    )
+    return Orphans(tuple(lines), action)
 
 
 def marks(

@@ -44,7 +44,7 @@ _STAGES = (Stage.INJECTING, Stage.DETECTING, Stage.HEALING, Stage.DEPENDANTS)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of a plan under way."""
+    """One line of a plan under way; `progress` of what takes long."""
 
     tone: Tone
     icon: str
@@ -52,6 +52,7 @@ class Step:
     what: str
     service: str
     cause: str
+    progress: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,8 @@ def _title(view: OperationView, everything: int, language: str) -> str:
         return word("ui.operation.converge", language)
     if view.kind is OperationKind.HEAL:
         return word("ui.operation.heal", language, services=", ".join(view.targets))
+    if view.kind is OperationKind.REMOVE_ORPHANS:
+        return word("ui.operation.remove_orphans", language, services=", ".join(view.targets))
     verb = word(f"ui.action.{view.kind}", language)
     if len(view.targets) == 1:
         return word("ui.operation.one", language, verb=verb, service=view.targets[0])
@@ -182,6 +185,7 @@ def _step(step: StepView, language: str) -> Step:
         wording.word_or(f"ui.op.{step.op}", step.op, language),
         step.service,
         render(step.cause, language),
+        render(step.progress, language) if step.progress and step.status == "running" else "",
     )
 
 

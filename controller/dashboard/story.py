@@ -40,6 +40,11 @@ _ACT: Mapping[Act, tuple[Tone, str]] = {
 # A configuration error names its own remedy; the general one is for those nobody foresaw.
 _MENDS: Mapping[str, str] = {
     "fail.image_missing": "image",
+    "fail.image_never": "image",
+    "fail.pull": "pull",
+    "fail.pull_silent": "pull",
+    "fail.build": "build",
+    "fail.context": "build",
     "fail.port_taken": "port",
     "fail.command": "command",
     "exit.command": "command",

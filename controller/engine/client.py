@@ -23,7 +23,7 @@ from controller.engine import create as creation
 from controller.engine.inspect import LABEL_ONEOFF, LABEL_PROJECT, LABEL_SERVICE, container
 from controller.engine.mapping import ImageMissingError, mapped_errors
 from controller.errors import EngineConflictError, EngineError, EngineNotFoundError
-from controller.model.observation import ContainerObs, State
+from controller.model.observation import ContainerObs
 from controller.model.spec import ContainerSpec, NetworkSpec, VolumeSpec
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
@@ -56,17 +56,18 @@ class DockerEngine:
         """docker-py's client, for the other modules of this folder."""
         return self._client(_CALL_TIMEOUT_S)
 
+    def options(self) -> dict[str, Any]:
+        """What every client of docker-py for this engine is made with."""
+        options: dict[str, Any] = {"base_url": self._base_url, "version": "auto"}
+        return options if self._base_url else options | kwargs_from_env()
+
     def _client(self, timeout_s: int) -> docker.APIClient:
         """The client with this read timeout, made at first use: the engine may come later."""
         with self._lock:
             if timeout_s not in self._clients:
-                options: dict[str, Any] = {"base_url": self._base_url}
-                if not self._base_url:
-                    options |= kwargs_from_env()
                 with mapped_errors("connecting to the engine"):
                     self._clients[timeout_s] = docker.APIClient(
-                        **options,
-                        version="auto",
+                        **self.options(),
                         timeout=timeout_s,
                         num_pools=_KEPT_URLS,
                         max_pool_size=_KEPT_CONNECTIONS,
@@ -303,12 +304,6 @@ class DockerEngine:
             if until is None or len(found) >= lines:
                 break
         return "".join(found[-lines:])
-
-    def project_containers(self, project: str) -> list[tuple[str, str, State]]:
-        """(id, name, state) of every container of the project, one-offs too; cheap."""
-        with mapped_errors(f"listing the containers of {project}"):
-            rows = self.api.containers(all=True, filters={"label": f"{LABEL_PROJECT}={project}"})
-        return [(r["Id"], r["Names"][0].lstrip("/"), State(r["State"])) for r in rows]
 
 
 def _ipam(spec: NetworkSpec) -> IPAMConfig | None:

@@ -123,7 +123,9 @@ def _bindings(spec: ContainerSpec) -> dict[str, Any] | None:
     bindings: dict[str, list[Any]] = {}
     for port in spec.ports:
         key = f"{port.target}/{port.protocol}"
-        bindings.setdefault(key, []).append((port.host_ip, port.published))
+        # The engine takes the first free port of a range.
+        span = "-".join(map(str, port.published_range or ()))
+        bindings.setdefault(key, []).append((port.host_ip, span or port.published))
     return bindings or None
 
 

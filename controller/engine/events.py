@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from controller.engine.inspect import LABEL_PROJECT, LABEL_SERVICE
+from controller.engine.inspect import LABEL_PROJECT, LABEL_SERVICE, container_number
 from controller.errors import EngineUnreachableError
 
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
@@ -23,8 +23,8 @@ _NOISE = ("exec_", "top", "attach", "resize", "export", "archive-path", "extract
 
 async def service_events(
     project: str, subscribed: Callable[[], None], base_url: str | None = None
-) -> AsyncIterator[str]:
-    """Names of services of `project` whose containers changed, as it happens.
+) -> AsyncIterator[tuple[str, int]]:
+    """Services of `project` whose containers changed, as it happens: name and container number.
 
     `subscribed` is called once the engine has accepted the subscription: list then, not before.
     Ends when the engine closes the stream. Raises EngineUnreachableError when it cannot be opened
@@ -50,12 +50,14 @@ async def service_events(
         ) from error
 
 
-def _service_of(line: bytes) -> str | None:
+def _service_of(line: bytes) -> tuple[str, int] | None:
     event = json.loads(line)
     if str(event.get("Action", "")).startswith(_NOISE):
         return None
-    service: str | None = event.get("Actor", {}).get("Attributes", {}).get(LABEL_SERVICE)
-    return service
+    labels = event.get("Actor", {}).get("Attributes", {})
+    if LABEL_SERVICE not in labels:
+        return None
+    return labels[LABEL_SERVICE], container_number(labels)
 
 
 def where(

@@ -21,6 +21,7 @@ from docker.utils.build import exclude_paths
 from controller import clock
 from controller.engine.client import DockerEngine
 from controller.engine.mapping import mapped_errors
+from controller.engine.progress import BuildError, BuildProgress
 from controller.errors import EngineConflictError, EngineError, EngineNotFoundError
 
 Say = Callable[[str], None]
@@ -233,20 +234,13 @@ class Images:
 
 def _follow_build(tag: str, answers: Iterator[dict[str, Any]], say: Say) -> None:
     """Pass the build's output on; raise with its last lines when it fails."""
-    tail: list[str] = []
-    step = ""
-    for answer in answers:
-        if "error" in answer:
-            last = "\n".join(tail[-15:])
-            reason = str(answer["error"]).strip()
-            raise EngineError(
-                f"The build of {tag} failed at {step or 'its start'}: {reason}\n{last}"
-            )
-        for line in str(answer.get("stream", "")).splitlines():
-            text = line.strip()
-            if not text:
-                continue
-            if text.startswith("Step "):
-                step = text
-            tail = [*tail[-14:], text]
-            say(text)
+    progress = BuildProgress()
+    try:
+        for answer in answers:
+            for line in progress.lines(answer):
+                say(line)
+    except BuildError as error:
+        place = error.step or "its start"
+        raise EngineError(
+            f"The build of {tag} failed at {place}: {error.detail}\n{error.output}"
+        ) from error

@@ -14,6 +14,7 @@ LABEL_SERVICE = "com.docker.compose.service"
 LABEL_NUMBER = "com.docker.compose.container-number"
 LABEL_HASH = "com.docker.compose.config-hash"
 LABEL_ONEOFF = "com.docker.compose.oneoff"
+LABEL_HUB = "heal7.config.digest"
 
 _FRACTION = re.compile(r"\.(\d+)")
 
@@ -47,13 +48,24 @@ def _anonymous(mounts: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
     )
 
 
+def container_number(labels: Mapping[str, str]) -> int:
+    """Which container of its service it is; 1 where that is not said."""
+    number = labels.get(LABEL_NUMBER, "1")
+    return int(number) if number.isdigit() else 1
+
+
+def _joined(host: Mapping[str, Any]) -> frozenset[str]:
+    modes = (str(host.get(key) or "") for key in ("NetworkMode", "IpcMode", "PidMode"))
+    found = (mode.removeprefix("container:") for mode in modes if mode.startswith("container:"))
+    return frozenset(found)
+
+
 def container(raw: Mapping[str, Any]) -> ContainerObs:
     """One `GET /containers/{id}/json` answer. Raises KeyError if it is not one."""
     state, config = raw["State"], raw["Config"]
     labels: Mapping[str, str] = config.get("Labels") or {}
     network = raw.get("NetworkSettings") or {}
     status = State(state["Status"])
-    number = labels.get(LABEL_NUMBER, "1")
     ended = status in (State.EXITED, State.DEAD)
     return ContainerObs(
         id=raw["Id"],
@@ -63,7 +75,7 @@ def container(raw: Mapping[str, Any]) -> ContainerObs:
         image=config.get("Image", ""),
         image_id=raw.get("Image", ""),
         config_hash=labels.get(LABEL_HASH, ""),
-        number=int(number) if number.isdigit() else 1,
+        number=container_number(labels),
         exit_code=state.get("ExitCode") if ended else None,
         oom_killed=bool(state.get("OOMKilled")),
         error=state.get("Error") or "",
@@ -84,4 +96,6 @@ def container(raw: Mapping[str, Any]) -> ContainerObs:
             if end.get("MacAddress")
         ),
         anonymous_volumes=_anonymous(raw.get("Mounts") or []),
+        joined=_joined(raw.get("HostConfig") or {}),
+        is_hub=LABEL_HUB in labels,
     )

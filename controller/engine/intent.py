@@ -50,7 +50,7 @@ import aiohttp
 
 from controller import clock
 from controller.engine.events import DEFAULT_SOCKET, where
-from controller.engine.inspect import LABEL_PROJECT, LABEL_SERVICE, moment
+from controller.engine.inspect import LABEL_NUMBER, LABEL_PROJECT, LABEL_SERVICE, moment
 from controller.errors import EngineUnreachableError
 from controller.model.recovery import ByHand
 
@@ -123,8 +123,10 @@ async def asked_to_end(
     base_url: str | None = None,
     timeout_s: float = 2.0,
     stop_signal: str = "",
+    number: int | None = None,
 ) -> Asked:
-    """What the engine remembers of the service's containers from `since` until now.
+    """What the engine remembers of the service's containers from `since` until now, or of the one
+    with that `number`.
 
     `since` is best the `started_at` of the life that ended. `stop_signal` is the image's or
     service's own ("SIGINT", "2"), where it has one. Raises EngineUnreachableError within
@@ -134,6 +136,7 @@ async def asked_to_end(
         base_url or os.environ.get("DOCKER_HOST") or DEFAULT_SOCKET, force_close=True
     )
     labels = [f"{LABEL_PROJECT}={project}", f"{LABEL_SERVICE}={service}"]
+    labels += [] if number is None else [f"{LABEL_NUMBER}={number}"]
     filters = {"type": ["container"], "event": list(_EVENTS), "label": labels}
     try:
         async with (

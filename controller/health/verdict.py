@@ -23,7 +23,8 @@ class Evidence:
     """All that is known of one service.
 
     `note` is why the last attempt to change it failed, while that still explains its state;
-    `phase` what is being done to it right now; `one_shot` that others wait for it to finish.
+    `phase` what is being done to it right now; `one_shot` that others wait for it to finish;
+    `lost_share` the service of which it holds a namespace or volumes of a container that is gone.
     """
 
     spec: ServiceSpec
@@ -35,6 +36,7 @@ class Evidence:
     phase: Text | None = None
     one_shot: bool = False
     healing: Healing | None = None
+    lost_share: str | None = None
 
 
 def conclude(evidence: Evidence, now: datetime) -> Verdict:
@@ -105,6 +107,8 @@ def exit_sentence(container: ContainerObs) -> Text:
 
 
 def _running(evidence: Evidence, container: ContainerObs, now: datetime) -> Verdict:
+    if evidence.lost_share is not None:
+        return Verdict(Health.UNHEALTHY, text("health.lost_share", service=evidence.lost_share))
     kind = evidence.spec.probe.kind
     if kind is ProbeKind.NONE:
         return Verdict(Health.HEALTHY, text("health.running_unprobed"))

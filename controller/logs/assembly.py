@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from controller.engine.log_stream import LogStreams
@@ -26,6 +26,7 @@ class Logs:
         tasks: Tasks,
         *,
         noted: Noted = lambda service, entry: None,
+        members: Callable[[str], Iterable[str]] = lambda service: (),
         base_url: str | None = None,
     ):
         self._feed = Feed()
@@ -33,7 +34,7 @@ class Logs:
         self._streams = LogStreams(base_url)
         self._tasks = tasks
         self.collector = Collector(self._intake, self._streams, targets, tasks, keeping)
-        self.library = Library(file, self._intake, self._feed)
+        self.library = Library(file, self._intake, self._feed, members)
 
     @property
     def problem(self) -> str | None:

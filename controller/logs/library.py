@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,9 +50,17 @@ class Kept:
 
 
 class Library:
-    """Use from the event loop. Everything raises StoreError."""
+    """Use from the event loop. Everything raises StoreError. `members` are the containers of a
+    service that has several."""
 
-    def __init__(self, file: Path, intake: Intake, feed: Feed):
+    def __init__(
+        self,
+        file: Path,
+        intake: Intake,
+        feed: Feed,
+        members: Callable[[str], Iterable[str]] = lambda service: (),
+    ):
+        self._members = members
         self._file = file
         self._intake = intake
         self._feed = feed
@@ -70,6 +78,7 @@ class Library:
         budget_s: float = _BUDGET_S,
     ) -> Page:
         """The first `limit` entries that fit, beyond `after`."""
+        query = self._meant(query)
         pending = self._intake.pending()
 
         def look(shelf: LogFile) -> Page:
@@ -124,7 +133,7 @@ class Library:
         """The `last` entries, or all that came after the one at `seen`, and then what comes:
         entries, and how many are missing before them because the reader was too slow. Nothing of
         both, where nothing came for `beat_s`."""
-        listener = self._feed.listen(query)
+        listener = self._feed.listen(self._meant(query))
         try:
             past = await self._past(query, last, seen)
             known = {one.id for one in past}
@@ -148,6 +157,12 @@ class Library:
                 await asyncio.sleep(_PAUSE_S)
         finally:
             self._feed.leave(listener)
+
+    def _meant(self, query: Query) -> Query:
+        if query.services is None:
+            return query
+        members = (key for name in query.services for key in self._members(name))
+        return replace(query, services=query.services.union(members))
 
     async def _past(self, query: Query, last: int, seen: Place | None) -> list[Found]:
         if seen is None:

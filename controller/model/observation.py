@@ -32,7 +32,9 @@ class ContainerObs:
     """One container as the engine's inspect tells it.
 
     `health` is the container's own HEALTHCHECK verdict ('' where it has none); `ports` maps
-    container port/protocol to the host's (address, port); `addresses` network name to IP.
+    container port/protocol to the host's (address, port); `addresses` network name to IP;
+    `joined` are the containers whose namespaces it was bound to when it was made (ids, or names as
+    some engines keep them); `is_hub`: it is a hub's own.
     """
 
     id: str
@@ -55,6 +57,8 @@ class ContainerObs:
     addresses: Mapping[str, str] = field(default_factory=dict)
     hardware_addresses: tuple[str, ...] = ()
     anonymous_volumes: tuple[tuple[str, str], ...] = ()
+    joined: frozenset[str] = frozenset()
+    is_hub: bool = False
 
     @property
     def incarnation(self) -> str:

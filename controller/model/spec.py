@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from controller.model.build import Source
 from controller.model.host_settings import HostSettings
 
 
@@ -33,12 +34,14 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One published port. `published` is None where the engine chooses; `host_ip` '' means all."""
+    """One published port. `published` is None where the engine chooses, out of `published_range`
+    (first, last) where there is one; `host_ip` '' means all."""
 
     target: int
     published: int | None = None
     protocol: str = "tcp"
     host_ip: str = ""
+    published_range: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +211,11 @@ class HealingLimits:
 
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
-    """One service of the stack. `port` is the one people know it by (published on the host)."""
+    """One service of the stack. `port` is the one people know it by (published on the host).
+
+    Of a service that runs in several containers each is one of these: `replica_of` is then its name
+    in the compose files, and `number` says which container this is.
+    """
 
     name: str
     container: ContainerSpec
@@ -221,10 +228,19 @@ class ServiceSpec:
     stays: bool = True
     """Whether the definition asks for it to run on after an exit with code 0 (`restart: always` or
     `unless-stopped`); one that says nothing and has nothing to probe may finish."""
-    build_context: str | None = None
-    shares: tuple[str, ...] = ()
-    """Services whose namespaces or volumes its container takes; the engine binds it to the very
-    container it finds, so it is made anew whenever one of theirs is."""
+    source: Source = field(default_factory=Source)
+    joins: tuple[str, ...] = ()
+    """Services whose network, ipc or pid namespace its container lives in."""
+    borrows: tuple[str, ...] = ()
+    """Services whose volumes its container mounts (`volumes_from`)."""
+    replica_of: str = ""
+    number: int = 1
+
+    @property
+    def shares(self) -> tuple[str, ...]:
+        """Services whose namespaces or volumes its container takes; the engine binds it to the very
+        container it finds, so it is made anew whenever one of theirs is."""
+        return tuple(dict.fromkeys((*self.joins, *self.borrows)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +278,10 @@ class VolumeSpec:
 class StackSpec:
     """The whole declared stack, normalised. `services` is keyed by name, in file order.
 
-    `warnings` are sentences `file:line: …` on what was read and cannot be honoured, or disagrees.
+    `replicas` says of services that run in another number of containers than one, in how many;
+    those are in `services` as `name-1`, `name-2` and so on. `disabled` are services of profiles
+    that nobody enabled. `warnings` are sentences `file:line: …` on what was read and cannot be
+    honoured, or disagrees.
     """
 
     project: str
@@ -273,8 +292,36 @@ class StackSpec:
     volumes: tuple[VolumeSpec, ...] = ()
     warnings: tuple[str, ...] = ()
     limits: HealingLimits = field(default_factory=HealingLimits)
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    disabled: frozenset[str] = frozenset()
 
     @property
     def managed(self) -> tuple[str, ...]:
         """Names of the services the hub answers for, in file order."""
         return tuple(name for name, spec in self.services.items() if spec.managed)
+
+    def members(self, name: str) -> tuple[str, ...]:
+        """The keys in `services` that a name means: the one, or all of a service with replicas."""
+        if name in self.replicas:
+            return tuple(replica(name, number + 1) for number in range(self.replicas[name]))
+        return (name,) if name in self.services else ()
+
+    def declares(self, service: str) -> bool:
+        """Whether the compose files speak of it, under a profile that is not enabled too."""
+        return service in self.services or service in self.replicas or service in self.disabled
+
+    def declared_as(self, key: str) -> str:
+        """The name in the compose files of what is `key` in `services`."""
+        spec = self.services.get(key)
+        return (spec.replica_of if spec else "") or key
+
+    def key_of(self, service: str, number: int) -> str:
+        """The key of a container that is labelled so. One that is not in `services` is of a service
+        that is not declared, or more than are declared of one that is."""
+        several = service in self.replicas or (service in self.services and number != 1)
+        return replica(service, number) if several else service
+
+
+def replica(service: str, number: int) -> str:
+    """What one of several containers of a service is called, `number` from 1."""
+    return f"{service}-{number}"

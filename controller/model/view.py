@@ -78,6 +78,21 @@ class ServiceView:
 
 
 @dataclass(frozen=True, slots=True)
+class OrphanView:
+    """A container of the project whose service is in none of its files. `service` is what its
+    label says; `since` when it was created."""
+
+    name: str
+    service: str
+    container_id: str
+    image: str
+    state: State
+    since: datetime | None
+    busy: str | None = None
+    """Id of the operation that is removing it now."""
+
+
+@dataclass(frozen=True, slots=True)
 class StackView:
     """The managed stack at one moment; `engine_since` is when the connection last changed."""
 
@@ -87,6 +102,7 @@ class StackView:
     engine_since: datetime
     services: tuple[ServiceView, ...] = ()
     warnings: tuple[str, ...] = ()
+    orphans: tuple[OrphanView, ...] = ()
 
     @property
     def running(self) -> int:
@@ -110,6 +126,9 @@ class OperationKind(StrEnum):
     START = "start"
     STOP = "stop"
     RESTART = "restart"
+    BUILD = "build"
+    PULL = "pull"
+    REMOVE_ORPHANS = "remove_orphans"
     CONVERGE = "converge"
     HEAL = "heal"
 
@@ -118,13 +137,19 @@ class OperationKind(StrEnum):
         """Nobody asked for it, so it gives way to whoever asks for something."""
         return self in (OperationKind.CONVERGE, OperationKind.HEAL)
 
+    @property
+    def on_images(self) -> bool:
+        """It touches no container, so it stands in nobody's way."""
+        return self in (OperationKind.BUILD, OperationKind.PULL)
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceResult:
     """How an operation ended for one service.
 
-    `outcome`: started, restarted, recreated, stopped, already_running, already_stopped, failed,
-    blocked (a dependency failed), unknown (the engine did not answer).
+    `outcome`: started, restarted, recreated, stopped, removed, completed, already_running,
+    already_stopped, built, pulled, not_built, not_pulled (there is nothing to build or to pull),
+    failed, blocked (a dependency failed), unknown (the engine did not answer).
     """
 
     outcome: str
@@ -139,12 +164,14 @@ class ServiceResult:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One plan operation in progress or done: status waiting, running, done, failed, skipped."""
+    """One plan operation in progress or done: status waiting, running, done, failed, skipped.
+    `progress` says how far one is that takes long."""
 
     op: str
     service: str
     cause: Text
     status: str
+    progress: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,14 @@ what the engine says into a cause that a person understands.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from controller import clock
+from controller.engine.context import ContextError
 from controller.engine.mapping import (
     BadCommandError,
     ImageMissingError,
@@ -19,6 +22,13 @@ from controller.engine.mapping import (
     PortTakenError,
 )
 from controller.engine.pool import EnginePool
+from controller.engine.progress import BuildError
+from controller.engine.supplies import (
+    PULL_SILENCE_S,
+    PullError,
+    SilentRegistryError,
+    StoppedError,
+)
 from controller.errors import (
     EngineConflictError,
     EngineError,
@@ -26,15 +36,22 @@ from controller.errors import (
     EngineUnreachableError,
 )
 from controller.health.verdict import exit_sentence
+from controller.model.build import Pull
 from controller.model.observation import ContainerObs, State
 from controller.model.recovery import Claim
 from controller.model.spec import ContainerSpec, Mount, StackSpec
 from controller.model.text import Text, text
-from controller.model.view import Health, Verdict
+from controller.model.view import Health, OperationView, Verdict
 from controller.orchestrator.intent import who_ended
+from controller.orchestrator.orphans import GRACE_S
 from controller.orchestrator.outcome import Outcome, Status, passes
 from controller.orchestrator.plan import Op, Plan, PlannedOp, Tolerance
+from controller.orchestrator.sharing import bound
+from controller.orchestrator.supplier import Supplier
+from controller.orchestrator.supply import MISSING, builder_of
 from controller.orchestrator.world import Activity, World
+
+log = logging.getLogger(__name__)
 
 _ADOPT_TIMEOUT_S = 10.0
 _LOG_LINES = 20
@@ -70,7 +87,8 @@ class Execution:
         stack: StackSpec,
         world: World,
         pool: EnginePool,
-        operation: str,
+        supplier: Supplier,
+        operation: OperationView,
         on_step: Callable[[int, Outcome], None],
         care: Care | None = None,
     ):
@@ -78,6 +96,7 @@ class Execution:
         self._stack = stack
         self._world = world
         self._pool = pool
+        self._supplier = supplier
         self._operation = operation
         self._on_step = on_step
         self._care = care
@@ -129,11 +148,15 @@ class Execution:
             self._world.set_connected(False)
             cause = text("fail.engine_gone", detail=error.detail)
             return Outcome(Status.FAILED, cause, unknown=True)
+        except StoppedError:
+            outcome = Outcome(Status.UNHEALTHY, text("result.cancelled"))
         except EngineError as error:
-            outcome = Outcome(Status.FAILED, self._explain(op, error), error.detail)
+            detail = error.output if isinstance(error, BuildError) else error.detail
+            outcome = Outcome(Status.FAILED, self._explain(op, error), detail)
         else:
             return Outcome(Status.DONE)
-        if outcome.cause is not None and outcome.status is Status.FAILED:
+        failed = outcome.cause is not None and outcome.status is Status.FAILED
+        if outcome.cause is not None and failed and not self._operation.kind.on_images:
             self._world.note(op.service, Verdict(Health.FAILED, outcome.cause))
         return outcome
 
@@ -148,7 +171,15 @@ class Execution:
         phase = text("phase.stopping" if stopping else "phase.starting")
         if self._care is not None:
             phase = text("phase.healing")
-        self._world.act(op.service, Activity(self._operation, phase))
+        self._show_phase(op.service, phase)
+
+    def _show_phase(self, service: str, phase: Text) -> None:
+        if not self._operation.kind.on_images:
+            self._world.act(service, Activity(self._operation.id, phase))
+
+    def _progress(self, op: PlannedOp, said: Text) -> None:
+        self._show_phase(op.service, said)
+        self._settle(op, replace(self.outcomes[op.id], progress=said))
 
     async def _do(self, op: PlannedOp) -> None:
         match op.op:
@@ -158,6 +189,8 @@ class Execution:
                 await self._finished(op)
             case Op.NETWORK | Op.VOLUME:
                 await self._ensure(op)
+            case Op.PULL | Op.BUILD:
+                await self._supply(op)
             case Op.CREATE:
                 await self._create(op)
                 await self._world.look([op.service])
@@ -174,6 +207,27 @@ class Execution:
             volume = next(v for v in self._stack.volumes if v.name == op.subject)
             await self._pool.command(engine.ensure_volume, volume)
 
+    async def _supply(self, op: PlannedOp) -> None:
+        """Pull or build, unless the image was only missing and is not any more."""
+        spec, told = self._stack.services[op.service], partial(self._progress, op)
+        if op.cause.key == MISSING:
+            engine = self._pool.engine
+            if op.subject in await self._pool.look(engine.image_ids, [op.subject]):
+                return
+        if op.op is Op.PULL:
+            try:
+                platform = spec.container.settings.platform
+                await self._supplier.pull(op.subject, platform, self._cancelled, told)
+            except PullError as error:
+                if not op.lenient:
+                    raise
+                log.warning("%s is not pulled: %s", op.subject, error.detail)
+            return
+        builder = builder_of(self._stack, spec)
+        if builder is not None and builder.source.build is not None:
+            build = builder.source.build
+            await self._supplier.build(build, op.subject, self._cancelled, told)
+
     async def _change(self, op: PlannedOp, container_id: str) -> None:
         engine, command = self._pool.engine, self._pool.command
         match op.op:
@@ -186,15 +240,18 @@ class Execution:
             case Op.REMOVE:
                 await self._only_ours(op.service)
                 await command(engine.remove, container_id)
+                # From here on the engine remembers a removal, which is ours.
+                self._ended.pop(op.service, None)
             case Op.START:
                 await self._only_ours(op.service)
                 await command(engine.start, container_id)
 
     async def _stop(self, service: str, container_id: str) -> None:
-        spec = self._stack.services[service].container
+        declared = self._stack.services.get(service)
         graces = self._care.graces_s if self._care else {}
         ending = self._world.container(service)
-        grace = graces.get(service, spec.stop_grace_s)
+        usual = declared.container.stop_grace_s if declared else GRACE_S
+        grace = graces.get(service, usual)
         wait_s = grace if self._answers(service) else 0.0
         async with self._world.traffic.closed(service, wait_s):
             ended = await self._pool.command(self._pool.engine.stop, container_id, grace)
@@ -228,7 +285,9 @@ class Execution:
         return found
 
     async def _create(self, op: PlannedOp) -> None:
-        spec = _as_planned(self._stack.services[op.service].container, op)
+        service = self._stack.services[op.service]
+        planned = _as_planned(service.container, op)
+        spec = bound(planned, service, self._stack, self._world.seen)
         try:
             made = await self._pool.command(self._pool.engine.create, spec)
         except EngineConflictError:
@@ -312,17 +371,33 @@ class Execution:
         return [line.rstrip() for line in tail.splitlines() if line.strip()]
 
     def _explain(self, op: PlannedOp, error: EngineError) -> Text:
-        spec = self._stack.services[op.service]
+        spec = self._stack.services.get(op.service)
+        if spec is None:
+            return text("fail.engine", detail=error.detail)
+        image = spec.container.image
         if isinstance(error, ImageMissingError):
-            return text("fail.image_missing", image=spec.container.image)
+            never = spec.source.policy.when is Pull.NEVER
+            return text("fail.image_never" if never else "fail.image_missing", image=image)
+        if isinstance(error, SilentRegistryError):
+            return text("fail.pull_silent", image=image, seconds=PULL_SILENCE_S)
+        if isinstance(error, PullError):
+            return text("fail.pull", image=image, detail=error.detail)
+        if isinstance(error, BuildError):
+            return text("fail.build", image=image, step=error.step or "–", why=error.detail)
+        if isinstance(error, ContextError):
+            return text("fail.context", detail=error.detail, remedy=error.remedy or "")
         if isinstance(error, PortTakenError):
-            port = error.port or (spec.container.ports[0].published if spec.container.ports else 0)
-            return text("fail.port_taken", port=port or 0)
+            return text("fail.port_taken", port=error.port or self._first_port(op.service))
         if isinstance(error, BadCommandError):
             return text("fail.command", detail=error.detail)
         if isinstance(error, NamespaceGoneError):
             return text("fail.namespace_gone", detail=error.detail)
         return text("fail.engine", detail=error.detail)
+
+    def _first_port(self, service: str) -> int:
+        declared = self._stack.services.get(service)
+        ports = declared.container.ports if declared else ()
+        return (ports[0].published if ports else None) or 0
 
 
 def _as_planned(spec: ContainerSpec, op: PlannedOp) -> ContainerSpec:

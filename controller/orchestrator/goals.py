@@ -20,7 +20,7 @@ Containers = Mapping[str, ContainerObs | None]
 def involved(stack: StackSpec, kind: OperationKind, targets: Iterable[str]) -> tuple[str, ...]:
     """Every service the request will act on, dependencies first."""
     targets = tuple(targets)
-    if kind is OperationKind.STOP:
+    if kind is OperationKind.STOP or kind.on_images:
         return targets
     if kind is OperationKind.RESTART:
         targets = (*targets, *followers(stack, targets))
@@ -51,7 +51,10 @@ def requested(
         causes |= {n: text("cause.dependent_restart", service=w) for n, w in follow.items()}
         restart = _incarnations((*targets, *follow), containers)
     causes |= dict.fromkeys(targets, asked)
-    return Goal(run, (), restart, frozenset(targets), causes=causes)
+    tidy = {stack.declared_as(name) for name in targets if stack.services[name].number == 1}
+    if everything:
+        tidy |= {name for name, count in stack.replicas.items() if not count}
+    return Goal(run, (), restart, frozenset(targets), tidy=frozenset(tidy), causes=causes)
 
 
 def wishes_of(goal: Goal) -> dict[str, Wish]:
@@ -69,7 +72,7 @@ def convergence(
 ) -> Goal:
     """What a hub that comes back still owes: what should run and does not, restarts and stops
     that were begun. Whatever runs as wished is left alone, and `exempt` to healing."""
-    begun = {name: op.kind for op in interrupted for name in op.targets}
+    begun = {n: op.kind for op in interrupted if not op.kind.on_images for n in op.targets}
     declared = {n: w for n, w in wishes.items() if n in stack.services and n not in exempt}
     run = [
         name
@@ -93,7 +96,7 @@ def convergence(
 
 def asked_for(interrupted: Iterable[OperationView]) -> dict[str, datetime]:
     """Services for which a person's request was under way, each with when it was made."""
-    people = [op for op in interrupted if not op.kind.by_hub]
+    people = [op for op in interrupted if not op.kind.by_hub and not op.kind.on_images]
     return {name: op.requested_at for op in people for name in op.targets}
 
 

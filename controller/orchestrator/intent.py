@@ -30,7 +30,8 @@ async def who_ended(
     """
     if ended.started_at is None:
         return None
-    signal = stack.services[ended.service].container.stop_signal or ""
+    key = stack.key_of(ended.service, ended.number)
+    signal = stack.services[key].container.stop_signal or ""
     asked = await pool.asked_to_end(stack.project, ended.service, ended.started_at, signal)
     requests = asked.of(ended.id).term_times
     own = policy.own_requests(claim, ended.incarnation, by_hub, requests, clock.now())

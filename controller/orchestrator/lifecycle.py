@@ -12,6 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from controller import clock
 from controller.engine.pool import EnginePool
@@ -22,7 +23,7 @@ from controller.errors import (
     UnknownServiceError,
 )
 from controller.model.incident import Act
-from controller.model.observation import State
+from controller.model.observation import ContainerObs, State
 from controller.model.text import text
 from controller.model.view import (
     Desired,
@@ -30,15 +31,18 @@ from controller.model.view import (
     OperationKind,
     OperationStatus,
     OperationView,
+    ServiceResult,
     Verdict,
 )
-from controller.orchestrator import goals
+from controller.orchestrator import goals, orphans
 from controller.orchestrator.executor import Care, Execution
 from controller.orchestrator.notices import Notices
 from controller.orchestrator.outcome import Outcome
 from controller.orchestrator.plan import Plan
 from controller.orchestrator.reconcile import Goal, reconcile
-from controller.orchestrator.results import results, status_of, steps
+from controller.orchestrator.results import result_of, results, status_of, steps
+from controller.orchestrator.supplier import Supplier
+from controller.orchestrator.supply import only_images, supplies
 from controller.orchestrator.world import Activity, World
 from controller.recovery.scene import Order
 from controller.store.state import StateStore, Stored
@@ -50,7 +54,7 @@ _RECENT = 20
 
 @dataclass(slots=True)
 class _Live:
-    """An operation under way."""
+    """An operation under way. `services` are those on which it still has something to do."""
 
     view: OperationView
     services: frozenset[str]
@@ -62,7 +66,13 @@ class Lifecycle:
     """Requests in, operations out. Use from the event loop only."""
 
     def __init__(
-        self, world: World, pool: EnginePool, store: StateStore, notices: Notices, tasks: Tasks
+        self,
+        world: World,
+        pool: EnginePool,
+        store: StateStore,
+        notices: Notices,
+        tasks: Tasks,
+        scratch: Path | None = None,
     ):
         self._world = world
         self._stack = world.stack
@@ -70,6 +80,7 @@ class Lifecycle:
         self._store = store
         self._notices = notices
         self._tasks = tasks
+        self._supplier = Supplier(pool, store, scratch)
         self._live: dict[str, _Live] = {}
         self._recent: deque[OperationView] = deque(maxlen=_RECENT)
         self.preempted = False
@@ -78,8 +89,9 @@ class Lifecycle:
         """Called when what is still owed may be tried again."""
 
     async def load(self) -> None:
-        """Fill the list of recent operations from the store; what still runs there was a dead
+        """Remember what was pulled and the recent operations; what still runs there was a dead
         hub's."""
+        await self._supplier.load()
         for view in await self._store.operations(_RECENT):
             dead = view.status is OperationStatus.RUNNING
             interrupted = replace(view, status=OperationStatus.INTERRUPTED, ended_at=clock.now())
@@ -106,17 +118,31 @@ class Lifecycle:
         """The managed services meant; None is all. Raises UnknownServiceError."""
         if name is None:
             return self._stack.managed
-        if name not in self._stack.managed:
-            known = ", ".join(self._stack.managed)
+        managed = self._stack.managed
+        found = tuple(key for key in self._stack.members(name) if key in managed)
+        if not found:
             raise UnknownServiceError(
-                f"There is no managed service {name!r}.", remedy=f"The services are: {known}."
+                f"There is no managed service {name!r}.",
+                remedy=f"The services are: {', '.join(managed)}.",
             )
-        return (name,)
+        return found
+
+    def one(self, name: str) -> str:
+        """The managed service of that name. Raises UnknownServiceError, also for the name of
+        several containers."""
+        found = self.resolve(name)
+        if found != (name,):
+            raise UnknownServiceError(
+                f"{name!r} runs in several containers.", remedy=f"Name one: {', '.join(found)}."
+            )
+        return name
 
     async def preview(self, kind: OperationKind, name: str | None) -> Plan:
         """The plan a request would carry out now. Nothing is changed."""
         targets = self.resolve(name)
-        return self._reconcile(await self._goal(kind, targets, name is None))
+        if kind.on_images:
+            return only_images(self._stack, kind, targets)
+        return self._reconcile(await self._goal(kind, targets, name is None), by_hand=True)
 
     async def request(self, kind: OperationKind, name: str | None, by: str) -> OperationView:
         """Begin an operation; it is acknowledged on disk when this returns.
@@ -125,11 +151,14 @@ class Lifecycle:
         """
         targets = self.resolve(name)
         involved = frozenset(goals.involved(self._stack, kind, targets))
-        await self._make_way(involved)
+        await self._make_way(involved, kind)
         live = self._reserve(kind, targets, involved, by)
         try:
-            goal = await self._goal(kind, targets, name is None)
-            plan = self._reconcile(goal)
+            if kind.on_images:
+                goal, plan = Goal(), only_images(self._stack, kind, targets)
+            else:
+                goal = await self._goal(kind, targets, name is None)
+                plan = self._reconcile(goal, by_hand=True)
             wishes = goals.wishes_of(goal)
             cause = text(f"cause.{kind}_all" if name is None else f"cause.{kind}")
             await self._store.begin(Stored(live.view, wishes, cause.key))
@@ -141,6 +170,34 @@ class Lifecycle:
         self._launch(live, plan)
         self._world.wish(wishes)
         return live.view
+
+    async def preview_removal(self, wanted: Sequence[str] | None) -> Plan:
+        """What `remove_orphans` would do now. Nothing is changed."""
+        return orphans.removal(await self._orphans(wanted))
+
+    async def remove_orphans(self, wanted: Sequence[str] | None, by: str) -> OperationView:
+        """Begin to remove these orphans (names or ids; None is all there are); it is acknowledged
+        on disk when this returns.
+
+        Raises NotFoundError for what is no orphan, ConflictError, EngineUnreachableError,
+        StoreError.
+        """
+        found = await self._orphans(wanted)
+        services = tuple(dict.fromkeys(container.service for container in found))
+        await self._make_way(frozenset(services), OperationKind.REMOVE_ORPHANS)
+        live = self._reserve(OperationKind.REMOVE_ORPHANS, services, frozenset(services), by)
+        try:
+            cause = f"cause.{OperationKind.REMOVE_ORPHANS}"
+            await self._store.begin(Stored(live.view, {}, cause))
+        except BaseException:
+            self._release(live)
+            raise
+        self._launch(live, orphans.removal(found))
+        return live.view
+
+    async def _orphans(self, wanted: Sequence[str] | None) -> tuple[ContainerObs, ...]:
+        found = orphans.orphans(self._stack, await self._world.survey())
+        return found if wanted is None else orphans.chosen(found, wanted)
 
     async def heal(self, order: Order, by: str) -> OperationView | None:
         """Begin to carry out what healing decided; None where that is no longer to be done.
@@ -229,20 +286,29 @@ class Lifecycle:
         containers = {name: seen.of(name) for name in self._stack.services}
         return goals.requested(self._stack, kind, targets, containers, everything)
 
-    def _reconcile(self, goal: Goal) -> Plan:
+    def _reconcile(self, goal: Goal, *, by_hand: bool = False) -> Plan:
         healthy = frozenset(
             name
             for name in self._stack.services
             if self._world.judge(name).health is Health.HEALTHY
         )
-        return reconcile(self._stack, goal, self._world.seen, healthy)
+        seen = self._world.seen
+        needed = supplies(self._stack, seen, self._supplier.pulls, clock.now(), by_hand=by_hand)
+        return reconcile(self._stack, goal, seen, healthy, needed)
 
-    def _conflicts(self, services: frozenset[str]) -> list[_Live]:
-        return [live for live in self._live.values() if live.services & services]
+    def _conflicts(
+        self, services: frozenset[str], kind: OperationKind = OperationKind.START
+    ) -> list[_Live]:
+        """Operations under way on the same services, or on the same services' images."""
+        return [
+            live
+            for live in self._live.values()
+            if live.services & services and live.view.kind.on_images is kind.on_images
+        ]
 
-    async def _make_way(self, services: frozenset[str]) -> None:
+    async def _make_way(self, services: frozenset[str], kind: OperationKind) -> None:
         """End what the hub does by itself in a person's way. Raises ConflictError otherwise."""
-        for live in self._conflicts(services):
+        for live in self._conflicts(services, kind):
             if not live.view.kind.by_hub:
                 busy = ", ".join(sorted(live.services & services))
                 raise ConflictError(
@@ -261,7 +327,7 @@ class Lifecycle:
         services: frozenset[str],
         by: str,
     ) -> _Live:
-        if self._conflicts(services):
+        if self._conflicts(services, kind):
             raise ConflictError("Another operation was just begun on the same services.")
         view = OperationView(
             id=clock.new_id("op"),
@@ -288,14 +354,36 @@ class Lifecycle:
             outcomes[op_id] = outcome
             live.view = replace(live.view, steps=steps(plan, outcomes))
             self._notices.operation(live.view)
+            service = next(op.service for op in plan.ops if op.id == op_id)
+            if all(op.id in outcomes and outcomes[op.id].status.over for op in plan.of(service)):
+                self._let_go(live, service, result_of(plan, service, outcomes))
 
         live.execution = Execution(
-            plan, self._stack, self._world, self._pool, live.view.id, on_step, care
+            plan,
+            self._stack,
+            self._world,
+            self._pool,
+            self._supplier,
+            live.view,
+            on_step,
+            care,
         )
-        for service in plan.acts_on:
+        if live.view.kind is not OperationKind.HEAL:
+            live.services &= frozenset(plan.acts_on)
+        for service in () if live.view.kind.on_images else plan.acts_on:
             self._world.note(service, None)
             self._world.act(service, Activity(live.view.id, text("phase.waiting")))
         self._tasks.spawn(f"operation {live.view.id}", self._run(live, plan, live.execution))
+
+    def _let_go(self, live: _Live, service: str, result: ServiceResult) -> None:
+        """Free a service before the whole operation is over, which may go on for long (with a
+        build, say): people may ask for it again, and healing may look after it."""
+        if live.view.kind is OperationKind.HEAL or live.view.kind.on_images:
+            return
+        if result.outcome == "blocked":
+            self._world.note(service, Verdict(Health.BLOCKED, result.cause))
+        self._world.act(service, None)
+        live.services -= {service}
 
     async def _run(self, live: _Live, plan: Plan, execution: Execution) -> None:
         try:
@@ -306,15 +394,21 @@ class Lifecycle:
             log.exception("operation %s broke", live.view.id)
             ended, status = {}, OperationStatus.FAILED
         for name, result in ended.items():
-            if result.outcome == "blocked":
+            if result.outcome == "blocked" and name in live.services:
                 self._world.note(name, Verdict(Health.BLOCKED, result.cause))
         # On disk first: an operation is over when its end is stored and its services are free.
         final = replace(live.view, status=status, ended_at=clock.now(), results=ended)
+        others = frozenset(
+            name
+            for other in self._live.values()
+            if other is not live and not other.view.kind.on_images
+            for name in other.services
+        )
         try:
-            await self._store.finish(final)
+            await self._store.finish(final, others)
         finally:
             live.view = final
-            for service in plan.acts_on:
+            for service in () if live.view.kind.on_images else live.services:
                 self._world.act(service, None)
             self._recent.appendleft(final)
             self._release(live)

@@ -93,18 +93,18 @@ class Loop:
     async def _observe(self) -> None:
         self.queue.wake_all()
         while True:
-            woken = await self.queue.take(_FULL_PASS_S)
-            known = None if woken is None else woken & set(self._world.stack.services)
-            if known is None or known:
-                await self.observe_once(known)
+            # Also what no file declares is looked at: it may be an orphan.
+            await self.observe_once(await self.queue.take(_FULL_PASS_S))
 
     async def _follow(self) -> None:
         pause = _RETRY_FIRST_S
         while True:
             begun = clock.monotonic()
             try:
-                async for service in service_events(self._world.stack.project, self.queue.wake_all):
-                    self.queue.wake(service)
+                stack = self._world.stack
+                async for service, number in service_events(stack.project, self.queue.wake_all):
+                    key = stack.key_of(service, number)
+                    self.queue.wake(key if key in stack.services else service)
                 log.info("the engine ended its event stream")
             except EngineUnreachableError as error:
                 log.debug("%s", error.detail)

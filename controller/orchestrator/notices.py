@@ -8,13 +8,15 @@ from typing import Protocol
 from controller.model.incident import Incident
 from controller.model.recovery import Pause
 from controller.model.rehearsal import Rehearsal
-from controller.model.view import OperationView, ServiceView
+from controller.model.view import OperationView, OrphanView, ServiceView
 
 
 class Notices(Protocol):
     """Told of every change people may want to see; must return at once."""
 
     def service(self, view: ServiceView) -> None: ...
+
+    def orphans(self, found: tuple[OrphanView, ...]) -> None: ...
 
     def operation(self, view: OperationView) -> None: ...
 

@@ -17,16 +17,22 @@ class Status(StrEnum):
     UNHEALTHY = "unhealthy"
     SKIPPED = "skipped"
 
+    @property
+    def over(self) -> bool:
+        return self not in (Status.WAITING, Status.RUNNING)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one operation stands or ended. `at` is seconds since the plan began."""
+    """How one operation stands or ended. `at` is seconds since the plan began; `progress` how far
+    one is that takes long."""
 
     status: Status
     cause: Text | None = None
     detail: str | None = None
     unknown: bool = False
     at: float = 0.0
+    progress: Text | None = None
 
 
 def passes(before: Outcome, tolerance: Tolerance) -> bool:

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from controller.model.observation import State
 from controller.model.text import Text
 
 
 class Op(StrEnum):
     """What one operation does. READY and FINISHED only wait for a verdict."""
 
+    PULL = "pull_image"
+    BUILD = "build_image"
     NETWORK = "create_network"
     VOLUME = "create_volume"
     CREATE = "create"
@@ -22,6 +25,14 @@ class Op(StrEnum):
     START = "start"
     READY = "await_healthy"
     FINISHED = "await_completion"
+
+
+def removal_of(state: State) -> tuple[Op, ...]:
+    """What removes a container that is in this state, in order."""
+    if state is State.PAUSED:
+        return (Op.UNPAUSE, Op.STOP, Op.REMOVE)
+    alive = state in (State.RUNNING, State.RESTARTING)
+    return (Op.STOP, Op.REMOVE) if alive else (Op.REMOVE,)
 
 
 class Tolerance(StrEnum):
@@ -52,9 +63,9 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class PlannedOp:
-    """One operation. `subject` is the name of the container, network or volume it is about;
+    """One operation. `subject` is the name of the container, network, volume or image it is about;
     `container_id` the container to act on where it exists already; `volumes` the anonymous ones
-    (target, engine's name) that a replacement takes over."""
+    (target, engine's name) that a replacement takes over. A `lenient` pull may fail."""
 
     id: int
     op: Op
@@ -64,6 +75,7 @@ class PlannedOp:
     edges: tuple[Edge, ...] = ()
     container_id: str | None = None
     volumes: tuple[tuple[str, str], ...] = ()
+    lenient: bool = False
 
     @property
     def after(self) -> tuple[int, ...]:
@@ -82,6 +94,10 @@ class Plan:
     def acts_on(self) -> tuple[str, ...]:
         """Every service that has an operation."""
         return tuple(dict.fromkeys(op.service for op in self.ops))
+
+    def of(self, service: str) -> tuple[PlannedOp, ...]:
+        """The operations of one service."""
+        return tuple(op for op in self.ops if op.service == service)
 
     @property
     def services(self) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ from controller.model.graph import dependants, may_finish, one_shots, with_depen
 from controller.model.observation import ContainerObs, Observation, State
 from controller.model.spec import Condition, Dependency, ServiceSpec, StackSpec
 from controller.model.text import Text, text
-from controller.orchestrator.plan import Edge, Op, Plan, PlannedOp, Tolerance
+from controller.orchestrator.plan import Edge, Op, Plan, PlannedOp, Tolerance, removal_of
+from controller.orchestrator.sharing import lost_share, own_volumes
+from controller.orchestrator.supply import Supply
 
 _ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
 
@@ -22,22 +24,29 @@ _ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
 class Goal:
     """What is wanted. `run` is dependencies first; `restart` maps a service to the incarnation
     that must end; of `replace_drifted` also running containers end that differ from their
-    definition; those of `replace` are made anew whatever they are; `causes` says why, for every
-    service named."""
+    definition; those of `replace` are made anew whatever they are; of the services in `tidy`, as
+    the compose files name them, containers go that are more than are declared; `causes` says why,
+    for every service named."""
 
     run: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
     restart: Mapping[str, str] = field(default_factory=dict)
     replace_drifted: frozenset[str] = frozenset()
     replace: frozenset[str] = frozenset()
+    tidy: frozenset[str] = frozenset()
     causes: Mapping[str, Text] = field(default_factory=dict)
 
 
 def reconcile(
-    stack: StackSpec, goal: Goal, seen: Observation, healthy: frozenset[str] = frozenset()
+    stack: StackSpec,
+    goal: Goal,
+    seen: Observation,
+    healthy: frozenset[str] = frozenset(),
+    supplies: Mapping[str, Supply] | None = None,
 ) -> Plan:
-    """The plan that makes `goal` true. `healthy` are services whose verdict is good now."""
-    return _Planner(stack, goal, seen, healthy).plan()
+    """The plan that makes `goal` true. `healthy` are services whose verdict is good now;
+    `supplies` says what is to be done for the images of containers that are made."""
+    return _Planner(stack, goal, seen, healthy, supplies or {}).plan()
 
 
 def drift(spec: ServiceSpec, container: ContainerObs, seen: Observation) -> Text | None:
@@ -49,6 +58,9 @@ def drift(spec: ServiceSpec, container: ContainerObs, seen: Observation) -> Text
     image = seen.images.get(spec.container.image)
     if image is not None and container.image_id != image:
         return text("cause.image_changed")
+    shared = lost_share(spec, container, seen)
+    if shared is not None:
+        return text("cause.shared_gone", service=shared)
     gone = [n.network for n in spec.container.networks if n.network not in seen.networks]
     if gone and container.state not in _ALIVE:
         return text("cause.network_gone", network=gone[0])
@@ -57,12 +69,18 @@ def drift(spec: ServiceSpec, container: ContainerObs, seen: Observation) -> Text
 
 class _Planner:
     def __init__(
-        self, stack: StackSpec, goal: Goal, seen: Observation, healthy: frozenset[str]
+        self,
+        stack: StackSpec,
+        goal: Goal,
+        seen: Observation,
+        healthy: frozenset[str],
+        supplies: Mapping[str, Supply],
     ) -> None:
         self._stack = stack
         self._goal = goal
         self._seen = seen
         self._healthy = healthy
+        self._supplies = supplies
         self._one_shots = one_shots(stack)
         self._may_finish = may_finish(stack)
         self._ops: list[PlannedOp] = []
@@ -71,9 +89,11 @@ class _Planner:
         self._riders: dict[str, Text] = {}
         self._placed: dict[str, Edge] = {}
         self._gates: dict[str, int] = {}
+        self._surplus: dict[str, list[Edge]] = {}
         self._shared: dict[tuple[Op, str], int] = {}
 
     def plan(self) -> Plan:
+        self._tidy()
         going_down = self._services_to_stop()
         creates = {name: self._prepare(name) for name in self._goal.run}
         for name in reversed(with_dependencies(self._stack, going_down)):
@@ -85,6 +105,20 @@ class _Planner:
             if name not in self._stops:
                 self._settled[name] = "already_stopped"
         return Plan(tuple(self._ops), self._settled, self._goal.causes)
+
+    def _tidy(self) -> None:
+        """End what is more than is declared; it may hold ports that the others want."""
+        for key, held in self._seen.containers.items():
+            if key in self._stack.services or not held or held[0].service not in self._goal.tidy:
+                continue
+            service = held[0].service
+            cause = text("cause.surplus", service=service)
+            for container in held:
+                edges: tuple[Edge, ...] = ()
+                for op in removal_of(container.state):
+                    edges = (self._add(op, key, cause, container.name, edges, container.id),)
+                gone = Edge(edges[0].id, Tolerance.ANY)
+                self._surplus.setdefault(service, []).append(gone)
 
     def _container(self, name: str) -> ContainerObs | None:
         """The service's container; one on its way out is none any more."""
@@ -138,11 +172,13 @@ class _Planner:
         edges: tuple[Edge | None, ...] = (),
         container_id: str | None = None,
         volumes: tuple[tuple[str, str], ...] = (),
+        *,
+        lenient: bool = False,
     ) -> Edge:
         number = len(self._ops) + 1
         kept = tuple(edge for edge in edges if edge is not None)
         self._ops.append(
-            PlannedOp(number, op, service, cause, subject, kept, container_id, volumes)
+            PlannedOp(number, op, service, cause, subject, kept, container_id, volumes, lenient)
         )
         return Edge(number)
 
@@ -191,9 +227,25 @@ class _Planner:
         *after: Edge,
         old: ContainerObs | None = None,
     ) -> Edge:
-        edges = (*after, *self._networks(spec), *self._volumes(spec))
-        kept = old.anonymous_volumes if old else ()
+        edges = (*after, *self._images(spec), *self._networks(spec), *self._volumes(spec))
+        kept = own_volumes(spec, old, self._seen) if old else ()
         return self._add(Op.CREATE, spec.name, cause, subject, edges, volumes=kept)
+
+    def _images(self, spec: ServiceSpec) -> list[Edge]:
+        """What must have been pulled or built; nothing of the old container is touched before."""
+        supply = self._supplies.get(spec.name)
+        if supply is None:
+            return []
+        edges: tuple[Edge, ...] = ()
+        if supply.pull is not None:
+            pulled = self._once(
+                Op.PULL, spec.name, supply.pull, supply.image, lenient=supply.lenient
+            )
+            edges = (pulled,)
+        if supply.build is not None:
+            built = self._once(Op.BUILD, spec.name, supply.build, supply.image, edges)
+            edges = (built,)
+        return list(edges)
 
     def _networks(self, spec: ServiceSpec) -> list[Edge]:
         wanted = {n.network for n in spec.container.networks} - self._seen.networks
@@ -219,10 +271,20 @@ class _Planner:
             for name in sorted(named - self._seen.volumes)
         ]
 
-    def _once(self, op: Op, service: str, cause: Text, subject: str) -> Edge:
+    def _once(
+        self,
+        op: Op,
+        service: str,
+        cause: Text,
+        subject: str,
+        edges: tuple[Edge, ...] = (),
+        *,
+        lenient: bool = False,
+    ) -> Edge:
         key = (op, subject)
         if key not in self._shared:
-            self._shared[key] = self._add(op, service, cause, subject).id
+            added = self._add(op, service, cause, subject, edges, lenient=lenient)
+            self._shared[key] = added.id
         return Edge(self._shared[key])
 
     def _stop(self, name: str, created: Edge | None) -> None:
@@ -237,7 +299,9 @@ class _Planner:
         remade = created is not None or name in self._riders
         cause = self._replaces(name, container) if remade else None
         cause = cause or self._goal.causes[name]
-        edges: tuple[Edge | None, ...] = (created, *waits)
+        # A rider is made only after it has gone, but not before its image is there.
+        images = self._images(self._stack.services[name]) if name in self._riders else ()
+        edges: tuple[Edge | None, ...] = (created, *images, *waits)
         if container.state is State.PAUSED:
             paused = text("cause.paused")
             unpaused = self._add(
@@ -307,7 +371,10 @@ class _Planner:
         created: Edge | None,
         stopped: Edge | None,
     ) -> None:
-        gates = tuple(self._dependency_edge(d) for d in spec.depends_on)
+        gates = (
+            *(self._dependency_edge(d) for d in spec.depends_on),
+            *self._surplus.get(spec.replica_of or spec.name, ()),
+        )
         existing = container.id if container and (created is None) else None
         if container and container.is_replacement and existing is None:
             kept = drift(spec, container, self._seen) is None

@@ -101,7 +101,7 @@ class Rehearsals:
 
         `force` rehearses although the stack is sick or the hub is paused.
         """
-        (name,) = self._lifecycle.resolve(service)
+        name = self._lifecycle.one(service)
         self._check(name, force)
         view = Rehearsal(
             id=clock.new_id("reh"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from controller.model.text import text
 from controller.model.view import OperationStatus, ServiceResult, StepView
@@ -13,6 +13,8 @@ _SETTLED = {
     "already_running": text("result.already_running"),
     "already_stopped": text("result.already_stopped"),
     "completed": text("result.completed"),
+    "not_built": text("result.not_built"),
+    "not_pulled": text("result.not_pulled"),
 }
 
 
@@ -21,17 +23,17 @@ def results(plan: Plan, outcomes: Mapping[int, Outcome]) -> dict[str, ServiceRes
     ended = {n: ServiceResult(outcome, _SETTLED[outcome], 0) for n, outcome in plan.settled.items()}
     for name in plan.services:
         if name not in ended:
-            own = [op for op in plan.ops if op.service == name]
-            ended[name] = _result(plan, name, own, outcomes)
+            ended[name] = result_of(plan, name, outcomes)
     return ended
 
 
 def steps(plan: Plan, outcomes: Mapping[int, Outcome]) -> tuple[StepView, ...]:
     """The plan's operations with where each stands."""
     waiting = Outcome(Status.WAITING)
+    standing = ((op, outcomes.get(op.id, waiting)) for op in plan.ops)
     return tuple(
-        StepView(op.op, op.service, op.cause, _shown(outcomes.get(op.id, waiting).status))
-        for op in plan.ops
+        StepView(op.op, op.service, op.cause, _shown(now.status), now.progress)
+        for op, now in standing
     )
 
 
@@ -44,9 +46,9 @@ def _shown(status: Status) -> str:
     return "failed" if status is Status.UNHEALTHY else status.value
 
 
-def _result(
-    plan: Plan, name: str, own: list[PlannedOp], outcomes: Mapping[int, Outcome]
-) -> ServiceResult:
+def result_of(plan: Plan, name: str, outcomes: Mapping[int, Outcome]) -> ServiceResult:
+    """How it ended for one service, whose operations are all over."""
+    own = plan.of(name)
     took = round(1000 * max(outcomes[op.id].at for op in own))
     for op in own:
         outcome = outcomes[op.id]
@@ -73,8 +75,10 @@ def _skipped(
     return ServiceResult("blocked", cause, took, outcomes[op.id].detail)
 
 
-def _done(own: list[PlannedOp]) -> str:
+def _done(own: Sequence[PlannedOp]) -> str:
     kinds = {op.op for op in own}
+    if kinds <= {Op.UNPAUSE, Op.STOP, Op.REMOVE} and Op.REMOVE in kinds:
+        return "removed"
     if Op.STOP in kinds and Op.START not in kinds:
         return "stopped"
     if Op.CREATE in kinds and Op.REMOVE in kinds:
@@ -83,4 +87,8 @@ def _done(own: list[PlannedOp]) -> str:
         return "restarted"
     if kinds & {Op.START, Op.UNPAUSE}:
         return "started"
+    if kinds == {Op.BUILD}:
+        return "built"
+    if kinds == {Op.PULL}:
+        return "pulled"
     return "already_running" if Op.READY in kinds else "completed"

@@ -135,7 +135,7 @@ class Supervisor:
     ) -> Sequence[Incident]:
         """Newest first. Raises UnknownServiceError, StoreError."""
         if service is not None:
-            self._lifecycle.resolve(service)
+            self._lifecycle.one(service)
         return await self._store.incidents(service, is_open, limit)
 
     async def incident(self, incident_id: str) -> Incident:
@@ -391,8 +391,11 @@ class Supervisor:
 
     async def _ask_who_removed(self, name: str) -> ByHand | None:
         """A hub that comes back never saw the container that is gone; the engine may have."""
-        since = clock.now() - _MEMORY
-        asked = await self._pool.asked_to_end(self._world.stack.project, name, since, "")
+        since, stack = clock.now() - _MEMORY, self._world.stack
+        spec = stack.services[name]
+        number = spec.number if spec.replica_of else None
+        service = stack.declared_as(name)
+        asked = await self._pool.asked_to_end(stack.project, service, since, "", number)
         gone = any(signs.destroyed for signs in asked.containers.values())
         return ByHand.REMOVED if gone else None
 

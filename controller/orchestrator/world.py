@@ -27,8 +27,18 @@ from controller.model.probe import ProbeResult
 from controller.model.recovery import Healing
 from controller.model.spec import StackSpec
 from controller.model.text import Text
-from controller.model.view import Desired, Health, ServiceView, StackView, Verdict, Wish
+from controller.model.view import (
+    Desired,
+    Health,
+    OrphanView,
+    ServiceView,
+    StackView,
+    Verdict,
+    Wish,
+)
 from controller.orchestrator.notices import Notices
+from controller.orchestrator.orphans import orphan_views
+from controller.orchestrator.sharing import lost_share
 from controller.orchestrator.traffic import Traffic
 
 P = ParamSpec("P")
@@ -140,19 +150,46 @@ class World:
         engine, project = self._pool.engine, self.stack.project
         if services is None:
             question = self._question()
-            found = _by_service(await self._ask(engine.list_containers, project))
+            found = self._by_key(await self._ask(engine.list_containers, project))
             gone = dict.fromkeys(self._seen.containers, ())
             self._learn({**gone, **found}, question)
             self._known = True
         else:
-            for service in services:
+            services = set(services)
+            for service in {self._declared_as(key) for key in services}:
                 question = self._question()
-                listed = await self._ask(engine.list_containers, project, service)
-                self._learn({service: tuple(listed)}, question)
+                found = self._by_key(await self._ask(engine.list_containers, project, service))
+                keys = self._keys_of(service)
+                self._learn({**dict.fromkeys(keys, ()), **found}, question)
+                services |= keys
         self._seen = replace(self._seen, taken_at=clock.now())
         self.set_connected(True)
-        for service in self.stack.services if services is None else services:
+        for service in self.stack.services if services is None else self._concerned(services):
             self._refresh(service)
+
+    def _by_key(self, found: Iterable[ContainerObs]) -> dict[str, tuple[ContainerObs, ...]]:
+        grouped: dict[str, tuple[ContainerObs, ...]] = {}
+        for container in found:
+            key = self.stack.key_of(container.service, container.number)
+            grouped[key] = (*grouped.get(key, ()), container)
+        return grouped
+
+    def _declared_as(self, key: str) -> str:
+        """The name in the compose files, also of a container that is more than are declared."""
+        held = () if key in self.stack.services else self._seen.containers.get(key, ())
+        return held[0].service if held else self.stack.declared_as(key)
+
+    def _keys_of(self, service: str) -> set[str]:
+        """Under which keys there are, or were, containers of it."""
+        seen = self._seen.containers.items()
+        known = {key for key, held in seen if any(one.service == service for one in held)}
+        return known | {service} | set(self.stack.members(service))
+
+    def _concerned(self, services: Iterable[str]) -> Iterable[str]:
+        """These, and those that share their containers."""
+        looked = dict.fromkeys(services)
+        riders = (n for n, spec in self.stack.services.items() if looked.keys() & {*spec.shares})
+        return looked | dict.fromkeys(riders)
 
     async def _ask(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A look at the engine; one that gets no answer means it is not connected."""
@@ -171,7 +208,10 @@ class World:
         pass takes long, and what it saw first may be old when it ends."""
         newer = {s: c for s, c in found.items() if self._answered.get(s, 0) < question}
         self._answered |= dict.fromkeys(newer, question)
+        before = self.orphans()
         self._seen = replace(self._seen, containers={**self._seen.containers, **newer})
+        if self.orphans() != before:
+            self._notices.orphans(self.orphans())
 
     async def survey(self) -> Observation:
         """A full look with networks, volumes and images: what a plan is made from.
@@ -282,7 +322,13 @@ class World:
             engine_since=self._connected_since,
             services=tuple(self.service_view(name) for name in self.stack.managed),
             warnings=self.stack.warnings,
+            orphans=self.orphans(),
         )
+
+    def orphans(self) -> tuple[OrphanView, ...]:
+        """The containers of the project that no file speaks of, as last seen."""
+        busy = {service: activity.operation for service, activity in self._activities.items()}
+        return orphan_views(self.stack, self._seen, busy)
 
     def service_view(self, service: str) -> ServiceView:
         if service not in self._views:
@@ -334,7 +380,12 @@ class World:
             phase=activity.phase if activity else None,
             one_shot=service in self._finishing,
             healing=self._healing.get(service),
+            lost_share=self._lost_share(service, container),
         )
+
+    def _lost_share(self, service: str, container: ContainerObs | None) -> str | None:
+        spec = self.stack.services[service]
+        return lost_share(spec, container, self._seen) if container and spec.shares else None
 
     def _probed(self, service: str) -> None:
         asked = service in self._asked_now
@@ -426,13 +477,6 @@ def _port_open(evidence: Evidence, running: bool) -> bool | None:
     if not running:
         return False
     return evidence.probes.last.port_open if evidence.probes and evidence.probes.last else None
-
-
-def _by_service(found: Iterable[ContainerObs]) -> dict[str, tuple[ContainerObs, ...]]:
-    grouped: dict[str, tuple[ContainerObs, ...]] = {}
-    for container in found:
-        grouped[container.service] = (*grouped.get(container.service, ()), container)
-    return grouped
 
 
 def _life(container: ContainerObs | None) -> str:

@@ -234,7 +234,8 @@ class _Healer:
     def _found(self, name: str, sight: Sight, trouble: Trouble) -> None:
         """Dead on arrival: convergence starts it, in order, and nothing is charged for it."""
         assert self._scene.arrival is not None
-        if trouble.drive is Drive.PROBES or self._ledger.incident(name) is not None:
+        alive = trouble.drive in (Drive.PROBES, Drive.SHARE)
+        if alive or self._ledger.incident(name) is not None:
             self._treatment.look_soon()
             return
         why = text("incident.found", why=trouble.cause, away=self._scene.arrival)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from controller.model.graph import followers
-from controller.model.incident import Act, Ending, Incident
+from controller.model.incident import Act, Ending, Incident, Kind
 from controller.model.observation import State
 from controller.model.recovery import Attempt, Claim, Record
 from controller.model.spec import HealthCheck, ProbeKind, RecoveryPolicy
@@ -17,7 +17,7 @@ from controller.recovery.blame import Blame
 from controller.recovery.ledger import Ledger
 from controller.recovery.policy import Jitter
 from controller.recovery.scene import DOWN, Busy, Order, Scene, Sight
-from controller.recovery.trouble import NAMESPACE_GONE, Drive, Trouble
+from controller.recovery.trouble import LOST_SHARE, NAMESPACE_GONE, Drive, Trouble
 
 _MINUTE = timedelta(minutes=1)
 _SECOND = timedelta(seconds=1)
@@ -187,19 +187,30 @@ class Treatment:
         return 1 if self._storm_since is not None else self._scene.stack.limits.at_once
 
     def _under_way(self) -> int:
-        """How many tries are being made. One that a dead hub left behind is not."""
+        """How many tries are being made. One that a dead hub left behind is not; one that only
+        sees whether a person has mended something may wait long for a registry, and nobody for
+        it."""
         ordered = {order.service for order in self.orders}
         return len(ordered) + sum(
             1
             for name, sight in self._scene.sights.items()
-            if sight.busy is Busy.HUB and self._ledger.record(name).attempt is not None
+            if sight.busy is Busy.HUB
+            and self._ledger.record(name).attempt is not None
+            and not self._is_mending(name)
         )
+
+    def _is_mending(self, name: str) -> bool:
+        incident = self._ledger.incident(name)
+        return incident is not None and incident.kind is Kind.CONFIG_ERROR
 
     def _act(self, name: str, sight: Sight, trouble: Trouble) -> None:
         record = self._ledger.record(name)
         mending = trouble.drive is Drive.SETUP
         act = _act_for(sight, record, trouble)
-        cause = policy.cause_of(record) if act is not Act.REPLACE else text("incident.replaced")
+        cause = policy.cause_of(record)
+        if act is Act.REPLACE:
+            shared = trouble.drive is Drive.SHARE
+            cause = trouble.cause if shared else text("incident.replaced")
         record = policy.begun(record, sight.spec.recovery, self._now, counted=not mending)
         attempt = Attempt(self._now, act, sight.life, cause)
         self._ledger.remember(name, replace(record, attempt=attempt))
@@ -267,6 +278,7 @@ def _is_blocked(incident: Incident | None) -> bool:
 def _act_for(sight: Sight, record: Record, trouble: Trouble) -> Act:
     turn = sight.spec.recovery.replace_after + 1
     stubborn = record.streak % turn == turn - 1 and trouble.drive is not Drive.SETUP
-    if sight.state is not State.MISSING and (stubborn or trouble.cause.key == NAMESPACE_GONE):
+    bound = trouble.cause.key in (NAMESPACE_GONE, LOST_SHARE)
+    if sight.state is not State.MISSING and (stubborn or bound):
         return Act.REPLACE
     return Act.START if sight.state in DOWN else Act.RESTART

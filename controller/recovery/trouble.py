@@ -20,6 +20,11 @@ _COMMAND_CODES = (126, 127)
 _OOM_CODE = 137
 _TO_MEND = (
     "fail.image_missing",
+    "fail.image_never",
+    "fail.pull",
+    "fail.pull_silent",
+    "fail.build",
+    "fail.context",
     "fail.port_taken",
     "fail.command",
     "fail.name_taken",
@@ -27,13 +32,16 @@ _TO_MEND = (
     "exit.command",
 )
 NAMESPACE_GONE = "fail.namespace_gone"
+LOST_SHARE = "health.lost_share"
 
 
 class Drive(StrEnum):
-    """What says so: the process is gone, the probes fail, or it cannot be started as declared."""
+    """What says so: the process is gone, the probes fail, what it shares with another container is
+    gone, or it cannot be started as declared."""
 
     DEATH = "death"
     PROBES = "probes"
+    SHARE = "share"
     SETUP = "setup"
 
 
@@ -50,6 +58,8 @@ class Trouble:
 def trouble_of(sight: Sight) -> Trouble | None:
     """What is wrong with a service that should run; None while nothing is, or nobody knows."""
     verdict = sight.verdict
+    if verdict.reason.key == LOST_SHARE:
+        return Trouble(Kind.UNHEALTHY, Drive.SHARE, verdict.reason, sight.since)
     if verdict.health is Health.UNHEALTHY:
         kind = Kind.HANG if sight.silent else Kind.UNHEALTHY
         return Trouble(kind, Drive.PROBES, verdict.reason, sight.since)

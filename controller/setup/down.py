@@ -5,7 +5,7 @@ Only what carries the labels of our two projects, or our images' names, is touch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from rich.console import Console
@@ -14,6 +14,7 @@ from controller.config.settings import Settings
 from controller.engine import leftovers
 from controller.engine.client import DockerEngine
 from controller.engine.images import Images
+from controller.engine.leftovers import Leftover
 from controller.errors import SetupError
 from controller.setup import base_image, hub
 from controller.setup import engine as engine_setup
@@ -26,10 +27,18 @@ _AT_ONCE = 8
 DEFAULT_PORT = Settings().server.port
 
 
-def down(project: str, *, console: Console, port: int = DEFAULT_PORT) -> bool:
+def down(
+    project: str,
+    *,
+    console: Console,
+    port: int = DEFAULT_PORT,
+    declared: Collection[str] | None = None,
+) -> bool:
     """Stop and remove the hub, the services and their networks; data is kept. True when all went.
 
-    `port` is where the project's hub listens. Raises EngineError where the engine refuses.
+    `port` is where the project's hub listens. Where the `declared` services are given, containers
+    of others are orphans: they stay, and so do the networks that they are on. Raises EngineError
+    where the engine refuses.
     """
     engine = engine_setup.connect()
     if engine is None:
@@ -37,7 +46,14 @@ def down(project: str, *, console: Console, port: int = DEFAULT_PORT) -> bool:
         return True
     board = Board(console)
     with board.shown():
-        _down(engine, project, port, board)
+        left = _down(engine, project, port, board, declared)
+    for orphan in left:
+        console.print(
+            f"{orphan.name} stays: no compose file speaks of its service {orphan.service}. "
+            "`heal7 down --remove-orphans` takes it along.",
+            highlight=False,
+            markup=False,
+        )
     console.print(f"Down in {board.seconds():.1f} s. Data is kept; `heal7 clean` removes it.")
     return True
 
@@ -59,7 +75,7 @@ def clean(project: str, *, console: Console, yes: bool, port: int = DEFAULT_PORT
         return False
     board = Board(console)
     with board.shown():
-        _down(engine, project, port, board)
+        _down(engine, project, port, board, None)
         with board.phase("data") as phase:
             _each(phase, "volume", volumes, engine.remove_volume)
         with board.phase("images") as phase:
@@ -85,7 +101,14 @@ def _agreed(console: Console, volumes: Iterable[str], images: Iterable[str]) -> 
         ) from error
 
 
-def _down(engine: DockerEngine, project: str, port: int, board: Board) -> None:
+def _down(
+    engine: DockerEngine,
+    project: str,
+    port: int,
+    board: Board,
+    declared: Collection[str] | None,
+) -> list[Leftover]:
+    """Take it all away but orphans, which are given back."""
     door = hub.HubDoor(port)
     with board.phase("services") as phase:
         if door.ready():
@@ -94,19 +117,22 @@ def _down(engine: DockerEngine, project: str, port: int, board: Board) -> None:
                 phase.say("the hub could not stop them all; removing them by hand")
     # The hub goes first: it would heal what is removed behind its back.
     with board.phase("hub") as phase:
-        _remove_containers(engine, hub.PROJECT, phase)
+        _remove_containers(engine, leftovers.containers(engine, hub.PROJECT), phase)
     with board.phase("containers") as phase:
-        _remove_containers(engine, project, phase)
+        found = leftovers.containers(engine, project)
+        kept = [one for one in found if declared is not None and one.service not in declared]
+        _remove_containers(engine, [one for one in found if one not in kept], phase)
     with board.phase("networks") as phase:
-        found = [n for p in (project, hub.PROJECT) for n in leftovers.networks(engine, p)]
-        _each(phase, "network", found, engine.remove_network)
+        used = frozenset(name for one in kept for name in one.networks)
+        networks = [n for p in (project, hub.PROJECT) for n in leftovers.networks(engine, p)]
+        _each(phase, "network", [n for n in networks if n not in used], engine.remove_network)
+    return kept
 
 
-def _remove_containers(engine: DockerEngine, project: str, phase: Phase) -> None:
-    found = engine.project_containers(project)
+def _remove_containers(engine: DockerEngine, found: Sequence[Leftover], phase: Phase) -> None:
     phase.say(f"{len(found)} to remove")
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for done in [pool.submit(hub.remove, engine, id_, _GRACE_S) for id_, _, _ in found]:
+        for done in [pool.submit(hub.remove, engine, one.id, _GRACE_S) for one in found]:
             done.result()
 
 

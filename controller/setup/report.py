@@ -41,11 +41,15 @@ def services_table(services: Sequence[Mapping[str, Any]]) -> Table:
 
 def causes(operation: Mapping[str, Any]) -> list[str]:
     """One sentence for each service that an operation could not bring where it was asked to."""
-    good = ("started", "restarted", "recreated", "already_running", "stopped", "already_stopped")
+    good = (
+        *("started", "restarted", "recreated", "completed", "already_running"),
+        *("stopped", "already_stopped", "removed"),
+    )
     found = []
     for name, result in (operation.get("results") or {}).items():
         if result.get("outcome") not in good:
-            why = result.get("detail") or result.get("cause") or "no cause was given"
+            said = [result.get("cause") or "no cause was given", result.get("detail")]
+            why = "\n".join(str(part) for part in said if part)
             found.append(f"{name}: {result.get('outcome')}: {why}")
     return found
 

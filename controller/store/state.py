@@ -28,6 +28,7 @@ from controller.store import audit
 from controller.store.database import Database
 
 _KEEP_OPERATIONS = 1000
+_PULLED = "pulled:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,9 @@ class StateStore:
         """Store wishes for services nobody ever spoke of: they run, so they are wanted."""
         await self._db.write(lambda c: _write_wishes(c, wishes, now, "hub"))
 
-    async def finish(self, operation: OperationView) -> None:
-        """Store how an operation ended; a restart that was owed is no longer."""
+    async def finish(self, operation: OperationView, others: frozenset[str] = frozenset()) -> None:
+        """Store how an operation ended; a restart that was owed is no longer, except of services
+        that are in the hands of `others` now."""
 
         def work(c: sqlite3.Connection) -> None:
             c.execute(
@@ -111,7 +113,31 @@ class StateStore:
             )
             c.executemany(
                 "UPDATE desired SET restart_of = NULL WHERE service = ?",
-                [(name,) for name in {*operation.targets, *operation.results}],
+                [(name,) for name in {*operation.targets, *operation.results} - others],
+            )
+
+        await self._db.write(work)
+
+    async def pulls(self) -> dict[str, datetime]:
+        """When the hub last pulled which image."""
+
+        def work(c: sqlite3.Connection) -> dict[str, datetime]:
+            rows = c.execute("SELECT name, value FROM setting WHERE name LIKE ?", (f"{_PULLED}%",))
+            return {
+                row["name"].removeprefix(_PULLED): datetime.fromisoformat(row["value"])
+                for row in rows
+            }
+
+        return await self._db.read(work)
+
+    async def note_pull(self, image: str, at: datetime) -> None:
+        """Store that the image was pulled just now."""
+
+        def work(c: sqlite3.Connection) -> None:
+            c.execute(
+                "INSERT INTO setting (name, value) VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (_PULLED + image, rfc3339(at)),
             )
 
         await self._db.write(work)

@@ -331,7 +331,8 @@ class Runner:
         live.tell(message)
 
     async def _outcome(self, step: Step, asking: Asking, *, undo: bool) -> Outcome:
-        target = self._services.target(step.service)
+        place = self._services.place(step.service)
+        target = self._services.target(place)
         if target is None:
             found = self._services.ready(step.service)
             if found.access is not Access.READY:
@@ -339,21 +340,21 @@ class Runner:
             why = Error(text("run.no_address", service=step.service))
             return Outcome(Ending.PERMANENT, error=why)
         reach("before_undo" if undo else "before_call")
-        self._services.enter(step.service)
+        self._services.enter(place)
         try:
             answer = await self._caller.call(target, asking)
         finally:
-            self._services.leave(step.service)
+            self._services.leave(place)
         reach("after_undo" if undo else "after_call")
         if isinstance(answer, Broken):
-            hold = await self._services.lost(step.service, target.incarnation)
+            hold = await self._services.lost(place, target.incarnation)
             if hold is not None:
                 return Outcome(Ending.OUTAGE, hold=hold)
             # An undo must be safe to repeat anyway: nobody could ever know whether it was done.
             ending = Ending.TEMPORARY if undo else _ending_of_broken(asking.call)
             return Outcome(ending, error=answer.error)
         if answer.ending is Ending.TEMPORARY:
-            found = self._services.ready(step.service)
+            found = self._services.ready(place)
             if found.access is not Access.READY:
                 return Outcome(Ending.OUTAGE, hold=found)
         return answer

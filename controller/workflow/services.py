@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _ASK_S = 3.0
 _ASKED = (ProbeKind.HTTP, ProbeKind.TCP)
+_BEST = (Access.READY, Access.HOLD, Access.STOPPED, Access.GONE)
 _WAITS = {
     Health.STARTING: "run.waits_starting",
     Health.UNHEALTHY: "run.waits_unwell",
@@ -45,6 +46,9 @@ class Services(Protocol):
     """Told when a service may have become ready, or no longer is."""
 
     def ready(self, service: str) -> Readiness: ...
+
+    def place(self, service: str) -> str:
+        """Which container of the service a request goes to; the calls below take its name."""
 
     def target(self, service: str) -> Target | None:
         """Where it listens now; None where it has no port or no container."""
@@ -76,9 +80,22 @@ class StackServices:
         self._supervisor = supervisor
         self._doubts: dict[str, datetime] = {}
         self.on_change: Callable[[str], None] = lambda _: None
-        world.on_view = lambda service: self.on_change(service)
+        world.on_view = lambda key: self.on_change(world.stack.declared_as(key))
 
     def ready(self, service: str) -> Readiness:
+        """As its best container is, where there are several."""
+        return min(map(self._ready, self._members(service)), key=lambda r: _BEST.index(r.access))
+
+    def place(self, service: str) -> str:
+        """The first that is ready; requests that are repeated meet the one that knows them."""
+        members = self._members(service)
+        ready = (key for key in members if self._ready(key).access is Access.READY)
+        return next(ready, members[0])
+
+    def _members(self, service: str) -> tuple[str, ...]:
+        return self._world.stack.members(service) or (service,)
+
+    def _ready(self, service: str) -> Readiness:
         if service not in self._world.stack.services:
             return Readiness(Access.GONE, text("run.undeclared", service=service))
         if not self._world.stack.services[service].managed:
@@ -176,7 +193,9 @@ class StackServices:
             await asyncio.sleep(1)
 
     def touched(self, service: str, run: str) -> None:
-        self._supervisor.touched(service, run)
+        for key in self._members(service):
+            self._supervisor.touched(key, run)
 
     def untouched(self, service: str, run: str) -> None:
-        self._supervisor.untouched(service, run)
+        for key in self._members(service):
+            self._supervisor.untouched(key, run)

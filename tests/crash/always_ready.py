@@ -21,6 +21,9 @@ class AlwaysReady:
     def ready(self, service: str) -> Readiness:
         return _WELL
 
+    def place(self, service: str) -> str:
+        return service
+
     def target(self, service: str) -> Target:
         return self._target
 

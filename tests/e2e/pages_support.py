@@ -35,6 +35,7 @@ from controller.model.view import (
     OperationKind,
     OperationStatus,
     OperationView,
+    OrphanView,
     ServiceResult,
     StackView,
     StepView,
@@ -83,6 +84,7 @@ class FakeHub(HealingFacts):
         self.asked: list[OperationView] = []
         self.engine: tuple[bool, datetime] = (True, now - timedelta(hours=9, minutes=4))
         self.warnings: tuple[str, ...] = ()
+        self.orphans: tuple[OrphanView, ...] = ()
         self.store_problem = ""
         self.audited: list[AuditLine] = []
         self.probed: dict[str, tuple[ProbeResult, ...]] = {}
@@ -105,6 +107,7 @@ class FakeHub(HealingFacts):
             engine_since=since,
             services=tuple(self.services.values()),
             warnings=self.warnings,
+            orphans=self.orphans,
         )
 
     def operations(self) -> Sequence[OperationView]:
@@ -139,6 +142,14 @@ class FakeHub(HealingFacts):
         """One service differs from now on, and everybody hears of it."""
         self.services[name] = replace(self.services[name], **({"since": clock.now()} | facts))
         self.publish("service", {"service": {"name": name}})
+
+    def abandon(self, *names: str) -> None:
+        """These services are in no file any more, and their containers still run."""
+        made = self.now - timedelta(days=3)
+        self.orphans = tuple(
+            OrphanView(f"heal7-{n}-1", n, f"id-{n}", f"{n}:1", State.RUNNING, made) for n in names
+        )
+        self.publish("orphans", {"orphans": list(names)})
 
     def fall(self) -> None:
         """The hub goes away: streams end, everything answers 503."""
@@ -234,7 +245,7 @@ class FakeHub(HealingFacts):
             steps=tuple(StepView(op, n, c, "waiting") for op, n, c in self.plan(verb, names)),
         )
         self.asked.insert(0, operation)
-        for name in names:
+        for name in names if verb != "remove_orphans" else ():
             self.change(name, busy=operation.id)
         self.advance()
         return operation
@@ -255,7 +266,7 @@ class FakeHub(HealingFacts):
         failed = failed or {}
         operation = self.asked[0]
         verb = operation.kind.value
-        for name in operation.targets:
+        for name in operation.targets if verb != "remove_orphans" else ():
             self._settle(name, verb, name in failed)
         done = [
             replace(s, status="failed" if s.service in failed else "done") for s in operation.steps
@@ -325,6 +336,11 @@ class FakeHub(HealingFacts):
     async def ask_all(self, request: Request, verb: str) -> JSONResponse:
         return self._ask(request, verb, list(self.services))
 
+    async def ask_orphans(self, request: Request) -> JSONResponse:
+        wanted = (await request.json())["containers"]
+        names = [one.service for one in self.orphans if one.container_id in wanted]
+        return self._ask(request, "remove_orphans", names)
+
     def _ask(self, request: Request, verb: str, names: list[str]) -> JSONResponse:
         if self.refusal:
             raise self.refusal
@@ -356,6 +372,7 @@ def app(hub: FakeHub) -> FastAPI:
     web.post("/orchestration/pause")(hub.ask_pause)
     web.post("/orchestration/resume")(hub.ask_resume)
     web.post("/orchestration/services/{service:path}/rehearse")(hub.ask_rehearsal)
+    web.post("/orchestration/orphans/remove")(hub.ask_orphans)
     web.post("/orchestration/services/{service:path}/{verb}")(hub.ask_one)
     web.post("/orchestration/{verb}-all")(hub.ask_all)
     web.include_router(hub.flows.router())

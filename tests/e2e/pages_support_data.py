@@ -93,9 +93,15 @@ PLAN = {
     "start": ("start", "await_healthy"),
     "stop": ("stop",),
     "restart": ("stop", "start", "await_healthy"),
+    "remove_orphans": ("stop", "remove"),
 }
 AGENTS = ("127.0.0.1 Mozilla/5.0", "local heal7/0.1.0", "127.0.0.1 curl/7.88.1")
-OUTCOME = {"start": "started", "stop": "stopped", "restart": "restarted"}
+OUTCOME = {
+    "start": "started",
+    "stop": "stopped",
+    "restart": "restarted",
+    "remove_orphans": "removed",
+}
 
 
 def declared(view: ServiceView) -> ServiceSpec:

@@ -105,6 +105,35 @@ async def test_an_action_shows_its_plan_then_progress_then_the_outcome(stage: St
         await expect(page.locator('[data-row="saju-service"]')).to_contain_text("Healthy")
 
 
+async def test_what_no_file_speaks_of_is_named_and_removed_on_request(stage: Stage) -> None:
+    async with stage.page("/dashboard/services") as page:
+        found = page.locator("#orphans")
+        await expect(found).to_have_count(0)
+        stage.hub.abandon("old", "older")
+        await expect(found).to_contain_text("heal7-old-1 – service old, running, created 3 d ago")
+        await found.get_by_role("button", name="Remove orphans").click()
+        dialog = page.get_by_role(
+            "dialog", name="Remove 2 containers that no compose file speaks of?"
+        )
+        await expect(dialog.locator(".plan li")).to_have_count(4)
+        await expect(dialog).to_contain_text("What they wrote outside of volumes is lost.")
+        # One that appears meanwhile was not agreed to.
+        stage.hub.abandon("old", "older", "oldest")
+        await dialog.locator("#confirm-go").click()
+        assert stage.hub.asked[0].targets == ("old", "older")
+        stage.hub.abandon("oldest")
+        stage.hub.finish()
+        await expect(dialog.locator(".results")).to_contain_text("removed")
+        await expect(dialog.locator(".progress-line")).to_contain_text(
+            "Remove orphans: old, older: done"
+        )
+        await dialog.locator("#confirm-close").click()
+        await expect(found.get_by_role("button")).to_have_attribute(
+            "data-title", "Remove heal7-oldest-1, which no compose file speaks of?"
+        )
+    assert "POST /orchestration/orphans/remove?wait=false" in stage.hub.calls
+
+
 async def test_cancelling_does_nothing(stage: Stage) -> None:
     async with stage.page() as page:
         await page.get_by_role("button", name="Stop all").click()

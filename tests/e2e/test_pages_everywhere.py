@@ -76,6 +76,7 @@ def stage(module_stage: Stage) -> Stage:
     hub.trouble()
     hub.night(clock.now())
     hub.flows.tell(RUN, runs.running())
+    hub.abandon("old", "older")
     hub.audited = audited(hub.now)
     hub.probed["crawling-service"] = probes(hub.now, Text("demo.slow"))
     hub.pause_ = Pause(clock.now(), "10.0.0.117 Mozilla/5.0")
@@ -131,6 +132,7 @@ async def test_nothing_foreign_runs_anywhere(stage: Stage) -> None:
     )  # fmt: skip
     hub.services |= {name: own, "plain": replace(own, name="plain", depends_on=(name,))}
     hub.project, hub.warnings, hub.store_problem = name, HOSTILE, name
+    hub.abandon(*HOSTILE)
     hub.chains = {name: [(name, name)]}
     told = crash("inc-evil", name, timedelta(minutes=3), hub.now)
     seen = replace(told.evidence, log_tail=HOSTILE, engine_error=HOSTILE[0])

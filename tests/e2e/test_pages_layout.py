@@ -74,6 +74,7 @@ def stage(module_stage: Stage) -> Stage:
     hub.history()
     hub.trouble()
     hub.night(clock.now())
+    hub.abandon("a-service-that-nobody-speaks-of", "old")
     hub.audited = audited(hub.now)
     hub.begin("restart", ["ai-monitoring-service"])
     hub.advance()

@@ -20,22 +20,23 @@ from controller.model.spec import (
 Service = Mapping[str, Any]
 
 
-def container_name(project: str, name: str, service: Service) -> str:
-    """The engine's name of a service's container."""
-    return str(service.get("container_name") or f"{project}-{name}-1")
+def container_name(project: str, name: str, service: Service, number: int = 1) -> str:
+    """The engine's name of a service's container, the `number`th of them."""
+    return str(service.get("container_name") or f"{project}-{name}-{number}")
 
 
 def container_spec(
     name: str,
     model: Mapping[str, Any],
     labels: Mapping[str, str],
-    env: Mapping[str, str],
+    contents: Mapping[tuple[str, str], str],
     *,
     managed: bool,
+    number: int = 1,
 ) -> ContainerSpec:
-    """Everything the engine needs for one service of a normalised model.
+    """Everything the engine needs for the `number`th container of a service of a normalised model.
 
-    `labels` are the final ones; `env` has the variables that secrets and configs are made of.
+    `labels` are the final ones; `contents` what secrets and configs hold that are variables.
     A managed container has restart policy `no`: the hub restarts it.
     """
     service: Service = model["services"][name]
@@ -44,7 +45,7 @@ def container_spec(
     cpus = service.get("cpus") or limits.get("cpus")
     logging = service.get("logging", {})
     return ContainerSpec(
-        name=container_name(model["name"], name, service),
+        name=container_name(model["name"], name, service, number),
         image=service.get("image") or f"{model['name']}-{name}",
         command=_words(service["command"]),
         entrypoint=_words(service["entrypoint"]),
@@ -87,28 +88,25 @@ def container_spec(
         healthcheck=health_of(service),
         log_driver=logging.get("driver"),
         log_options=tuple(logging.get("options", {}).items()),
-        settings=host_settings(service, model, env, partial(_name_in, model)),
+        settings=host_settings(service, model, contents, partial(_name_in, model)),
     )
 
 
 def ports_of(service: Service) -> tuple[Port, ...]:
-    """Published ports; a range for one target is left to the engine."""
-    return tuple(
-        Port(
-            target=entry["target"],
-            published=_published(entry.get("published", "")),
-            protocol=entry.get("protocol", "tcp"),
-            host_ip=entry.get("host_ip", ""),
-        )
-        for entry in service.get("ports", ())
+    """Published ports; of a range for one target the engine takes one that is free."""
+    return tuple(_port(entry) for entry in service.get("ports", ()))
+
+
+def _port(entry: Mapping[str, Any]) -> Port:
+    said = str(entry.get("published", "") or "0")
+    first, last = parse_range(said)
+    return Port(
+        target=entry["target"],
+        published=first if first == last and first else None,
+        protocol=entry.get("protocol", "tcp"),
+        host_ip=entry.get("host_ip", ""),
+        published_range=(first, last) if first != last else None,
     )
-
-
-def _published(text: str) -> int | None:
-    if not text:
-        return None
-    first, last = parse_range(text)
-    return first if first == last and first else None
 
 
 def health_of(service: Service) -> HealthCheck | None:

@@ -26,6 +26,15 @@ def with_defaults(model: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
+def replica_count(service: Mapping[str, Any]) -> int:
+    """In how many containers a canonical service runs; `scale` and `deploy.replicas` agree where
+    both are said."""
+    scale = service.get("scale")
+    if scale is None:
+        scale = (service.get("deploy") or {}).get("replicas")
+    return 1 if scale is None else int(scale)
+
+
 def _named(resource: Mapping[str, Any], key: str, project: str) -> dict[str, Any]:
     name = resource.get("name") or (key if resource.get("external") else f"{project}_{key}")
     return {**resource, "name": name}
@@ -51,31 +60,23 @@ def _service(service: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
-def shared_with(service: Mapping[str, Any]) -> tuple[str, ...]:
-    """Services whose namespaces or volumes this one takes."""
-    found = [
-        shared.removeprefix("service:")
-        for key in SHARED_NAMESPACES
-        if (shared := str(service.get(key, ""))).startswith("service:")
-    ]
-    found += [
-        source.split(":")[0]
-        for source in service.get("volumes_from", [])
-        if not source.startswith("container:")
-    ]
+def joined_by(service: Mapping[str, Any]) -> tuple[str, ...]:
+    """Services whose namespaces this one lives in."""
+    said = (str(service.get(key, "")) for key in SHARED_NAMESPACES)
+    found = (text.removeprefix("service:") for text in said if text.startswith("service:"))
+    return tuple(dict.fromkeys(found))
+
+
+def borrowed_by(service: Mapping[str, Any]) -> tuple[str, ...]:
+    """Services whose volumes this one mounts."""
+    said = service.get("volumes_from", [])
+    found = (text.split(":")[0] for text in said if not text.startswith("container:"))
     return tuple(dict.fromkeys(found))
 
 
 def _implied(service: Mapping[str, Any]) -> list[tuple[str, bool]]:
     """Services that this one cannot start before, and whether it restarts with them."""
     found = [(link.split(":")[0], True) for link in service.get("links", [])]
-    for key in SHARED_NAMESPACES:
-        shared = str(service.get(key, ""))
-        if shared.startswith("service:"):
-            found.append((shared.removeprefix("service:"), True))
-    found.extend(
-        (source.split(":")[0], False)
-        for source in service.get("volumes_from", [])
-        if not source.startswith("container:")
-    )
+    found.extend((name, True) for name in joined_by(service))
+    found.extend((name, False) for name in borrowed_by(service))
     return found

@@ -66,7 +66,7 @@ def parse(
         value = lookup(name)
         return value if value is not None else found.get(name, (earlier or {}).get(name))
 
-    worker = Interpolator(resolve, set())
+    worker = Interpolator(resolve, set(), report)
     while reader.skip_blank():
         mark = reader.mark()
         statement = _ASSIGN.match(text, reader.at)

@@ -13,6 +13,9 @@ from controller.config.node import Mark, Node, Report
 from controller.errors import ConfigError
 
 _MAX_DEPTH = 100
+# Values of all services that extend another, once that is written out: a short line that repeats a
+# long service could fill the memory. Large stacks have a tenth of this.
+_MAX_EXTENDED = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,15 @@ class Extender:
         own = {key: child for key, child in service.map().items() if key != "extends"}
         over = Node(own, service.mark, service.tag)
         merged = merge_service(base, over, name, self._report)
+        self._report.extended += _weight(merged)
+        if self._report.extended > _MAX_EXTENDED:
+            raise ConfigError(
+                [
+                    f"{said.mark}: services.{name}.extends: with this service, those that extend "
+                    "another hold too much once it is written out"
+                ],
+                remedy="let fewer services extend a large one",
+            )
         self._done[name] = merged
         return merged
 
@@ -100,3 +112,14 @@ class Extender:
             word=ref,
             known=services.map(),
         )
+
+
+def _weight(node: Node) -> int:
+    """How many values it holds."""
+    weight, left = 0, [node]
+    while left:
+        found = left.pop()
+        weight += 1
+        left.extend(found.map().values())
+        left.extend(found.items())
+    return weight

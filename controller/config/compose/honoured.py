@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from controller.config.compose.build import warn_unbuildable
+from controller.config.compose.defaults import replica_count
+from controller.config.compose.port_text import parse_range
 from controller.config.node import Node, Report
 
 # `attach` only concerns whose output `up` shows on a terminal; the hub has none.
@@ -67,9 +70,12 @@ _SERVICE = frozenset(
         "ports",
         "privileged",
         "profiles",
+        "pull_policy",
+        "pull_refresh_after",
         "read_only",
         "restart",
         "runtime",
+        "scale",
         "secrets",
         "security_opt",
         "shm_size",
@@ -96,6 +102,7 @@ _ENDPOINT = frozenset(
     {"aliases", "ipv4_address", "ipv6_address", "priority"}
     | {"driver_opts", "link_local_ips", "mac_address"}
 )
+_ADDRESSES = frozenset({"ipv4_address", "ipv6_address", "mac_address"})
 _MOUNT_TYPES = frozenset({"bind", "volume", "tmpfs"})
 _NETWORK = frozenset(
     {"name", "driver", "driver_opts", "ipam", "external", "internal", "attachable", "labels"}
@@ -113,10 +120,9 @@ def warn_unhonoured(model: Mapping[str, Any], tree: Node, report: Report) -> Non
         for key, endpoint in (service.get("networks") or {}).items():
             told.unknown(endpoint or {}, _ENDPOINT, "networks", key)
         _deploy(service.get("deploy") or {}, told)
-        _ports(service.get("ports", []), told)
+        _replicas(service, told)
         _mounts(service.get("volumes", []), told)
-        if service.get("build") and not service.get("image"):
-            told.say("the hub does not build it; build the image and name it under image", "build")
+        warn_unbuildable(service.get("build", {}), told.say)
     for key, network in model.get("networks", {}).items():
         told = _Teller(("networks", key), tree, report)
         told.unknown(network, _NETWORK)
@@ -151,16 +157,26 @@ def _deploy(deploy: Mapping[str, Any], told: _Teller) -> None:
     )
     policy = deploy.get("restart_policy", {})
     told.unknown(policy, frozenset({"condition", "max_attempts"}), "deploy", "restart_policy")
-    if deploy.get("replicas", 1) != 1:
-        told.say("the hub runs one container of each service for now", "deploy", "replicas")
     if deploy.get("mode", "replicated") != "replicated":
         told.say("not honoured yet by the hub", "deploy", "mode")
 
 
-def _ports(ports: list[dict[str, Any]], told: _Teller) -> None:
-    for port in ports:
-        if "-" in port.get("published", ""):
-            told.say(f"the range {port['published']} is not honoured, the engine chooses", "ports")
+def _replicas(service: Mapping[str, Any], told: _Teller) -> None:
+    """What only one of several containers can have."""
+    count = replica_count(service)
+    if count < 2:
+        return
+    for port in service.get("ports", []):
+        first, last = parse_range(port.get("published") or "0")
+        if first and last - first + 1 < count:
+            told.say(
+                f"{count} containers cannot share the host's port {port['published']}; publish a"
+                f" range of {count}, or no port",
+                "ports",
+            )
+    for key, endpoint in (service.get("networks") or {}).items():
+        for kind in _ADDRESSES & (endpoint or {}).keys():
+            told.say(f"{count} containers cannot share one {kind}", "networks", key, kind)
 
 
 def _mounts(mounts: list[dict[str, Any]], told: _Teller) -> None:

@@ -18,9 +18,13 @@ NameOf = Callable[[str], str]
 
 
 def host_settings(
-    service: Service, model: Mapping[str, Any], env: Mapping[str, str], name_of: NameOf
+    service: Service,
+    model: Mapping[str, Any],
+    contents: Mapping[tuple[str, str], str],
+    name_of: NameOf,
 ) -> HostSettings:
-    """The settings of a service; `name_of` gives the container of another one."""
+    """The settings of a service; `name_of` gives the container of another one, `contents` what the
+    variables hold that secrets and configs are made of, by section and key."""
     return HostSettings(
         block_io=_block_io(service.get("blkio_config", {})),
         cgroup_parent=service.get("cgroup_parent"),
@@ -36,7 +40,7 @@ def host_settings(
         devices=tuple(Device(**entry) for entry in service.get("devices", ())),
         dns_opt=tuple(service.get("dns_opt", ())),
         dns_search=tuple(service.get("dns_search", ())),
-        files=_files(service, model, env),
+        files=_files(service, model, contents),
         links=_links(service, name_of),
         mac_address=service.get("mac_address"),
         mem_swappiness=_number(service.get("mem_swappiness")),
@@ -112,28 +116,26 @@ def _volumes_from(entry: str, name_of: NameOf) -> str:
 
 def _mounted(
     service: Service, model: Mapping[str, Any]
-) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
-    """(path in the container, the mount, what is mounted) of every config and secret."""
+) -> Iterator[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]:
+    """(section, path in the container, the mount, what is mounted) of every config and secret."""
     for kind in ("configs", "secrets"):
         for mount in service.get(kind, ()):
-            yield _target(kind, mount), mount, model.get(kind, {}).get(mount["source"], {})
+            yield kind, _target(kind, mount), mount, model.get(kind, {}).get(mount["source"], {})
 
 
 def file_binds(service: Service, model: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(file of the host, path in the container) of the secrets and configs that are files."""
     mounted = _mounted(service, model)
-    return [(declared["file"], target) for target, _, declared in mounted if declared.get("file")]
+    return [(said["file"], target) for _, target, _, said in mounted if said.get("file")]
 
 
 def _files(
-    service: Service, model: Mapping[str, Any], env: Mapping[str, str]
+    service: Service, model: Mapping[str, Any], contents: Mapping[tuple[str, str], str]
 ) -> tuple[ContainerFile, ...]:
     """Secrets and configs whose content stands in the file or in a variable."""
     found = []
-    for target, mount, declared in _mounted(service, model):
-        content = declared.get("content")
-        if content is None and declared.get("environment"):
-            content = env.get(declared["environment"], "")
+    for kind, target, mount, declared in _mounted(service, model):
+        content = declared.get("content", contents.get((kind, mount["source"])))
         if content is not None:
             found.append(
                 ContainerFile(

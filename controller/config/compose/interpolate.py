@@ -15,7 +15,8 @@ from controller.config.node import Node, Report, Value
 
 Lookup = Callable[[str], "str | None"]
 
-# A chain of variables that double each other could fill the memory; nothing honest comes near.
+# Variables that double each other could fill the memory, and so could many files that each expand a
+# little less: this is for all that one load reads. Nothing honest comes near.
 MAX_PRODUCED = 4 * 1024 * 1024
 _MAX_NESTING = 20
 
@@ -29,11 +30,12 @@ class InterpolationError(ValueError):
 
 @dataclass(slots=True)
 class Interpolator:
-    """Substitutes variables; `unset` gathers the names that had no value and no default."""
+    """Substitutes variables; `unset` gathers the names that had no value and no default, and
+    `report` is told how much text came of it."""
 
     lookup: Lookup
     unset: set[str]
-    produced: int = 0
+    report: Report
 
     def expand(self, template: str, depth: int = 0) -> str:
         """`template` with its variables replaced. Raises InterpolationError."""
@@ -47,8 +49,8 @@ class Interpolator:
         while (dollar := template.find("$", at)) >= 0:
             parts.append(template[at:dollar])
             value, at = self._variable(template, dollar + 1, closing, depth)
-            self.produced += len(value)
-            if self.produced > MAX_PRODUCED:
+            self.report.produced += len(value)
+            if self.report.produced > MAX_PRODUCED:
                 raise InterpolationError("variables expand to more text than is allowed")
             parts.append(value)
         parts.append(template[at:])
@@ -128,7 +130,7 @@ def _closing_braces(template: str) -> dict[int, int]:
 
 def interpolate_tree(tree: Node, lookup: Lookup, report: Report) -> Node:
     """The tree with every text value interpolated; faults and unset variables go to `report`."""
-    worker = Interpolator(lookup, set())
+    worker = Interpolator(lookup, set(), report)
 
     def visit(node: Node, path: str) -> Node:
         value: Value = node.value

@@ -50,7 +50,9 @@ class Request:
 class Compiled:
     """The normalised model (shape of `docker compose config --format json`) and its sources.
 
-    `tree` is the merged tree, kept for the places of later faults.
+    `tree` is the merged tree, kept for the places of later faults; `disabled` are services of
+    profiles that nobody enabled; `contents` has what the variables hold that secrets and configs
+    are made of, by section and key.
     """
 
     model: dict[str, Any]
@@ -58,7 +60,8 @@ class Compiled:
     report: Report
     project_directory: str
     files: tuple[str, ...]
-    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    disabled: frozenset[str] = frozenset()
+    contents: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
 
 
 def compile_stack(request: Request, reader: Reader) -> Compiled:
@@ -86,7 +89,32 @@ def compile_stack(request: Request, reader: Reader) -> Compiled:
     model = without_unused(model)
     warn_unhonoured(model, tree, report)
     extensions = {k: plain(v) for k, v in tree.map().items() if k.startswith("x-")}
-    return Compiled({**model, **extensions}, tree, report, folder, request.files, env)
+    contents = _contents(model, tree, env, sources.scoped, report)
+    return Compiled(
+        {**model, **extensions}, tree, report, folder, request.files, frozenset(disabled), contents
+    )
+
+
+def _contents(
+    model: Mapping[str, Any],
+    tree: Node,
+    env: Mapping[str, str],
+    scoped: Mapping[tuple[str, str, str], str],
+    report: Report,
+) -> dict[tuple[str, str], str]:
+    """What the variables hold that secrets and configs are made of; one that is not set is told."""
+    found: dict[tuple[str, str], str] = {}
+    for kind in ("secrets", "configs"):
+        for key, resource in model.get(kind, {}).items():
+            variable = resource.get("environment")
+            if not variable:
+                continue
+            value = scoped.get((kind, key, variable), env.get(variable))
+            if value is None:
+                place = tree.where(kind, key, "environment")
+                report.warn(place, f"{kind}.{key}: the variable {variable} is not set; it is empty")
+            found[kind, key] = value or ""
+    return found
 
 
 def environment(

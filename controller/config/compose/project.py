@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from controller.config.compose.interpolate import InterpolationError, Interpolator
-from controller.config.node import Node
+from controller.config.node import Node, Report
 from controller.errors import ConfigError
 
 _VALID = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -35,7 +35,7 @@ def declared_name(trees: Sequence[Node], env: Mapping[str, str]) -> str:
         if node is None or not isinstance(node.value, str):
             continue
         try:
-            name = Interpolator(env.get, set()).expand(node.value) or name
+            name = Interpolator(env.get, set(), Report()).expand(node.value) or name
         except InterpolationError as error:
             raise ConfigError(
                 [f"{node.mark}: name: {error}"], remedy="correct the name, or set the variable"

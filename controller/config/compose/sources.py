@@ -24,6 +24,10 @@ from controller.errors import ConfigError
 
 # Nobody nests more; a chain of small files could be endless.
 _MAX_DEPTH = 20
+# Reading costs by the file and by the character. Large stacks have a tenth of this, and more could
+# keep a hub busy for long; what takes no time to read is counted as if it were a page.
+MAX_CHARS = 768 * 1024
+_PAGE = 1024
 _SECTIONS = ("services", "volumes", "networks", "secrets", "configs", "models")
 
 
@@ -67,18 +71,35 @@ class Sources:
     def __init__(self, reader: Reader, report: Report) -> None:
         self._reader = reader
         self._report = report
+        self._chars = 0
+        self.scoped: dict[tuple[str, str, str], str] = {}
+        """Values of variables that secrets and configs of included files are made of, by section,
+        key and variable: those of their own file, of which the others know nothing."""
 
     def documents(self, files: tuple[str, ...], place: Place | None = None) -> list[Node]:
         """Every document of the files as it stands, not interpolated."""
         trees: list[Node] = []
         for path in files:
             try:
-                text = self._reader.read(path, root=place.root if place else None)
-                trees.extend(read_documents(text or "", path))
+                text = self._reader.read(path, root=place.root if place else None) or ""
+                self._count(path, text)
+                trees.extend(read_documents(text, path))
             except ConfigError as error:
                 self._report.faults.extend(error.faults)
         self._report.check()
         return trees
+
+    def _count(self, path: str, text: str) -> None:
+        """Raises ConfigError where too much has been read; one file may be read very often."""
+        self._chars += max(len(text), _PAGE)
+        if self._chars > MAX_CHARS:
+            raise ConfigError(
+                [
+                    f"{path}: with this file the compose files hold more than {MAX_CHARS} "
+                    f"characters in all (a small one counts as {_PAGE})"
+                ],
+                remedy="include fewer or smaller files",
+            )
 
     def merged(self, trees: list[Node], place: Place) -> Node:
         """One tree of the documents, in which nothing is included or extended any more."""
@@ -139,7 +160,17 @@ class Sources:
         inside = replace(place, folder=entry.folder, env=found, chain=chain)
         trees = self._read_at(entry.mark, "include", entry.paths, inside)
         tree = rebase(self.merged(trees, inside), entry.folder, found)
+        self._note_scoped(tree, found)
         return _with_variables(tree, found)
+
+    def _note_scoped(self, tree: Node, env: Mapping[str, str]) -> None:
+        for kind in ("secrets", "configs"):
+            section = tree.get(kind)
+            for key, resource in section.map().items() if section else ():
+                said = resource.get("environment")
+                if said is not None and (value := env.get(str(said.value))) is not None:
+                    # What came of a file that this one includes was noted there.
+                    self.scoped.setdefault((kind, key, str(said.value)), value)
 
     def _variables(self, entry: _Include, place: Place) -> dict[str, str]:
         files = entry.env_files

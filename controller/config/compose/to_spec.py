@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+from controller.config.compose.build import source_of
 from controller.config.compose.container import (
     container_spec,
     exposed_of,
@@ -12,10 +14,11 @@ from controller.config.compose.container import (
     ports_of,
     restart_of,
 )
-from controller.config.compose.defaults import shared_with
+from controller.config.compose.defaults import borrowed_by, joined_by, replica_count
 from controller.config.compose.hashing import service_hash, stable_hash
 from controller.config.compose.pipeline import Compiled
 from controller.config.managed import Treatment, probe_of, published_port, recovery_of
+from controller.config.node import Mark
 from controller.model.spec import (
     Condition,
     Dependency,
@@ -23,28 +26,48 @@ from controller.model.spec import (
     ServiceSpec,
     StackSpec,
     VolumeSpec,
+    replica,
 )
 
 _PREFIX = "com.docker.compose."
 
 
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What is the same for every service. `root` is the folder that no build may read out of."""
+
+    compiled: Compiled
+    version: str
+    root: str
+    replicas: Mapping[str, int]
+
+
 def to_stack(
-    compiled: Compiled, treatments: Mapping[str, Treatment | None], version: str
+    compiled: Compiled,
+    treatments: Mapping[str, Treatment | None],
+    version: str,
+    root: str | None = None,
 ) -> StackSpec:
     """The stack of a compiled model.
 
     `treatments` says how the hub treats each service; None is a service it does not manage.
-    `version` is the hub's, for the label of that name.
+    `version` is the hub's, for the label of that name; `root` the folder that no build may read
+    out of (the project's where it is not said).
     """
     model = compiled.model
+    frame = _Frame(
+        compiled, version, root or compiled.project_directory, replicas_of(model["services"])
+    )
+    services = {}
+    for name in model["services"]:
+        for number in range(1, frame.replicas.get(name, 1) + 1):
+            one = _service(name, number, treatments.get(name), frame)
+            services[one.name] = one
     return StackSpec(
         project=model["name"],
         working_dir=compiled.project_directory,
         config_files=compiled.files,
-        services={
-            name: _service(name, compiled, treatments.get(name), version)
-            for name in model["services"]
-        },
+        services=services,
         networks=tuple(
             _network(key, network, model["name"], version)
             for key, network in model.get("networks", {}).items()
@@ -54,12 +77,31 @@ def to_stack(
             for key, volume in model.get("volumes", {}).items()
         ),
         warnings=tuple(compiled.report.warnings),
+        replicas=frame.replicas,
+        disabled=compiled.disabled,
     )
 
 
-def _service(
-    name: str, compiled: Compiled, treatment: Treatment | None, version: str
-) -> ServiceSpec:
+def replicas_of(services: Mapping[str, Any]) -> dict[str, int]:
+    """In how many containers a service runs, of those that do not run in one."""
+    counts = {name: replica_count(service) for name, service in services.items()}
+    return {name: count for name, count in counts.items() if count != 1}
+
+
+def _keys(name: str, replicas: Mapping[str, int]) -> list[str]:
+    """What a service is called in the stack, each of its containers by itself."""
+    if name not in replicas:
+        return [name]
+    return [replica(name, number + 1) for number in range(replicas[name])]
+
+
+def _firsts(names: Iterable[str], replicas: Mapping[str, int]) -> tuple[str, ...]:
+    """Compose gives what is shared of the first container of a service."""
+    return tuple(key for name in names for key in _keys(name, replicas)[:1])
+
+
+def _service(name: str, number: int, treatment: Treatment | None, frame: _Frame) -> ServiceSpec:
+    compiled, replicas = frame.compiled, frame.replicas
     model = compiled.model
     service = model["services"][name]
     managed = treatment is not None
@@ -79,27 +121,43 @@ def _service(
     )
     labels = {
         **service.get("labels", {}),
-        **_compose_labels(name, compiled, depends_on, digest, version),
+        **_compose_labels(name, number, compiled, depends_on, digest, frame.version),
     }
     ports = ports_of(service)
     port = published_port(said, ports)
     return ServiceSpec(
-        name=name,
-        container=container_spec(name, model, labels, compiled.env, managed=managed),
+        name=replica(name, number) if name in replicas else name,
+        container=container_spec(
+            name, model, labels, compiled.contents, managed=managed, number=number
+        ),
         config_hash=digest,
-        depends_on=depends_on,
+        depends_on=tuple(
+            replace(entry, service=key)
+            for entry in depends_on
+            for key in _keys(entry.service, replicas)
+        ),
         managed=managed,
         port=port,
         probe=probe_of(said, port, ports, health_of(service), exposed_of(service)),
         recovery=recovery_of(said),
         stays=restart_of(service) in ("always", "unless-stopped"),
-        build_context=service.get("build", {}).get("context"),
-        shares=shared_with(service),
+        source=source_of(
+            name, model, frame.version, frame.root, str(_place_of_build(name, compiled))
+        ),
+        joins=_firsts(joined_by(service), replicas),
+        borrows=_firsts(borrowed_by(service), replicas),
+        replica_of=name if name in replicas else "",
+        number=number,
     )
+
+
+def _place_of_build(name: str, compiled: Compiled) -> Mark:
+    return compiled.tree.where("services", name, "build", "context")
 
 
 def _compose_labels(
     name: str,
+    number: int,
     compiled: Compiled,
     depends_on: tuple[Dependency, ...],
     digest: str,
@@ -112,7 +170,7 @@ def _compose_labels(
     labels = {
         "project": compiled.model["name"],
         "service": name,
-        "container-number": "1",
+        "container-number": str(number),
         "oneoff": "False",
         "config-hash": digest,
         "depends_on": order,

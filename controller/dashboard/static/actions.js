@@ -50,10 +50,14 @@ const SWITCHES = { pause: "js.paused", resume: "js.resumed" };
 /** Where an action on services is asked for; an empty service means the whole stack. */
 function pathOf({ verb, service }) {
   if (verb in SWITCHES) return `/orchestration/${verb}`;
+  if (verb === "remove_orphans") return "/orchestration/orphans/remove";
   return service
     ? `/orchestration/services/${encodeURIComponent(service)}/${verb}`
     : `/orchestration/${verb}-all`;
 }
+
+/** Which containers it is about, where it is about those of no service. */
+const bodyOf = ({ containers }) => containers && { containers: containers.split(",") };
 
 export class Actions {
   #dialog = byId("confirm");
@@ -136,7 +140,7 @@ export class Actions {
     const asked = this.#asked;
     this.#wait(say("js.plan.loading"));
     try {
-      const { plan = [], settled = {} } = await post(`${pathOf(asked)}?dry_run=true`);
+      const { plan = [], settled = {} } = await post(`${pathOf(asked)}?dry_run=true`, bodyOf(asked));
       if (this.#asked !== asked) return;
       this.#showPlan(plan, Object.keys(settled));
       this.#offer(asked.label, "act");
@@ -184,7 +188,7 @@ export class Actions {
     const path = pathOf({ verb, ...asked });
     if (verb in SWITCHES) return [await post(path).then(() => ""), ""];
     if (verb === "rehearse") return [(await post(path, { fault, force })).id, "rehearsals"];
-    return [(await post(`${path}?wait=false`)).operation, "operations"];
+    return [(await post(`${path}?wait=false`, bodyOf(asked))).operation, "operations"];
   }
 
   /** Something about a run: what is new has a page of its own, what is ours goes on here. */

@@ -134,7 +134,7 @@ export class Live {
       this.#retry = setTimeout(() => this.#connect(), wait);
       this.#judge();
     });
-    for (const name of ["service", "engine", "config", "incident", "alert", "hub"]) {
+    for (const name of ["service", "orphans", "engine", "config", "incident", "alert", "hub"]) {
       source.addEventListener(name, () => this.changed());
     }
     source.addEventListener("run", (event) => this.#ran(identifier(event.data)));

@@ -12,7 +12,7 @@ from tests.unit.alerts.watch import START, at
 
 PATTERNS = (
     LogPattern("lock", re.compile("database is locked"), window_s=60),
-    LogPattern("mine", re.compile("boom"), service="web"),
+    LogPattern("mine", re.compile("boom"), services=frozenset({"web"})),
 )
 
 

@@ -28,12 +28,14 @@ from controller.cli.doctor import (
     Facts,
     HubFact,
     ImageFact,
+    OrphanFact,
     PortFact,
     PortState,
     Socket,
     evaluate,
 )
 from controller.cli.local_engine import LocalEngine, socket_path
+from controller.model.build import BuildSpec, Pull, PullPolicy, Source
 from controller.model.spec import ContainerSpec, Port, ServiceSpec, StackSpec
 from tests.unit.cli.fakes import FakeHub
 
@@ -45,7 +47,7 @@ WELL = Facts(
     engine=EngineFact("/run/d.sock", Socket.ANSWERS, "20.10.24", "1.41", skew_s=0.1),
     config=ConfigFact("config.yaml", digest="d1"),
     ports=(PortFact("the hub", 8015, PortState.OURS), PortFact("saju", 8012, PortState.FREE)),
-    images=(ImageFact("heal7/saju:1", present=True, buildable=True),),
+    images=(ImageFact("heal7/saju:1", present=True, source="own"),),
     disks=(DiskFact("/var/lib/docker", 20 * GIB, 40 * GIB),),
     clock=ClockFact(NOW, NOW - timedelta(days=3)),
 )
@@ -93,6 +95,11 @@ SICK = [
         "warn config in use: config.yaml (or a file it names) has changed since the hub loaded it.",
     ),
     (
+        {"orphans": (OrphanFact("shop-old-1", "old", "running", WELL.clock.now),)},
+        f"warn orphan: shop-old-1 (running, since {WELL.clock.now:%Y-%m-%d %H:%M} UTC) belongs to "
+        "the service old, of which no compose file speaks.",
+    ),
+    (
         {"engine": EngineFact("/run/d.sock", Socket.MISSING)},
         "fail engine: There is no Docker socket at /run/d.sock.",
     ),
@@ -117,11 +124,11 @@ SICK = [
         "warn config: config.yaml:3: port differs",
     ),
     (
-        {"images": (ImageFact("heal7/saju:1", present=False, buildable=True),)},
+        {"images": (ImageFact("heal7/saju:1", present=False, source="own"),)},
         "fail image: heal7/saju:1 is not on this machine.",
     ),
     (
-        {"images": (ImageFact("heal7/saju:1", present=None, buildable=True),)},
+        {"images": (ImageFact("heal7/saju:1", present=None, source="own"),)},
         "warn images: The engine could not be asked for the images.",
     ),
     (
@@ -162,11 +169,34 @@ def test_each_fault_is_said_with_how_to_mend_it(change: dict[str, Any], said: st
     assert all(check.remedy for check in evaluate(sick) if check.status != "ok")
 
 
-def test_a_missing_image_that_cannot_be_built_is_to_be_fetched() -> None:
-    sick = replace(WELL, images=(ImageFact("redis:7", present=False, buildable=False),))
-    assert [c.remedy for c in evaluate(sick) if c.remedy] == [
-        "Fetch it with `docker pull redis:7`."
-    ]
+@pytest.mark.parametrize(
+    ("source", "status", "remedy"),
+    [
+        ("own", "fail", "Build it with `heal7 images build`."),
+        ("build", "warn", "The next start builds it; so does `heal7 compose build` now."),
+        ("pull", "warn", "The next start pulls it; so does `heal7 compose pull` now."),
+        ("", "fail", "Fetch it with `docker pull redis:7`: its pull_policy is never."),
+    ],
+)
+def test_where_a_missing_image_comes_from(source: str, status: str, remedy: str) -> None:
+    sick = replace(WELL, images=(ImageFact("redis:7", present=False, source=source),))
+    assert [(c.status, c.remedy) for c in evaluate(sick) if c.remedy] == [(status, remedy)]
+
+
+@pytest.mark.parametrize(
+    ("image", "source", "found"),
+    [
+        ("heal7/saju:1", Source(BuildSpec("images/x", "/")), "own"),
+        ("shop-web", Source(BuildSpec("web", "/")), "build"),
+        ("redis:7", Source(), "pull"),
+        ("redis:7", Source(policy=PullPolicy(Pull.NEVER)), ""),
+        ("redis:7", Source(policy=PullPolicy(Pull.BUILD)), ""),
+    ],
+)
+def test_what_the_hub_does_about_a_missing_image(image: str, source: Source, found: str) -> None:
+    spec = ServiceSpec("a", ContainerSpec("p-a-1", image), "hash", source=source)
+    declared = StackSpec("p", "/", (), {"a": spec})
+    assert gather.image_facts(declared, None) == (ImageFact(image, None, found),)
 
 
 def test_the_report_fits_80_columns_and_cuts_no_word() -> None:
@@ -257,7 +287,9 @@ def stack(port: int) -> StackSpec:
             image=f"heal7/{name}:1",
             ports=(Port(8000, published, host_ip="127.0.0.1"),),
         )
-        return ServiceSpec(name, container, "hash", port=published, build_context="images/x")
+        return ServiceSpec(
+            name, container, "hash", port=published, source=Source(BuildSpec("images/x", "/"))
+        )
 
     services = {"held": one("held", port), "ours": one("ours", port)}
     return StackSpec("heal7", "/", ("compose.yaml",), services)
@@ -280,6 +312,29 @@ def test_ports_and_images_of_the_stack(tmp_path: Path) -> None:
     assert unasked == {"held": PortState.UNKNOWN, "ours": PortState.UNKNOWN}
     freed = {fact.service: fact.state for fact in gather.port_facts(declared, None)}
     assert freed == {"held": PortState.FREE, "ours": PortState.FREE}
+
+
+def test_orphans_of_the_project(tmp_path: Path) -> None:
+    def listed(service: str, **labels: str) -> dict[str, Any]:
+        more = {f"com.docker.compose.{key}": value for key, value in labels.items()}
+        return {
+            "Names": [f"/heal7-{service}-1"],
+            "State": "running",
+            "Created": 1767323045,
+            "Labels": {"com.docker.compose.service": service, **more},
+        }
+
+    hub = listed("hub")
+    hub["Labels"]["heal7.config.digest"] = "d"
+    known = {"held", "ours", "off"}
+    found = [*map(listed, known), listed("job", oneoff="True"), hub, listed("old")]
+    declared = replace(stack(1), disabled=frozenset({"off"}))
+    with engine_at(tmp_path / "d.sock", {"/containers/json": found}) as path:
+        told = gather.orphan_facts(declared, LocalEngine(path))
+    since = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert told == (OrphanFact("heal7-old-1", "old", "running", since),)
+    assert gather.orphan_facts(declared, LocalEngine(path)) == (), "the engine went away"
+    assert gather.orphan_facts(declared, None) == ()
 
 
 def test_the_hub_as_it_answers(fake_hub: FakeHub) -> None:

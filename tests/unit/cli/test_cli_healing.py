@@ -292,7 +292,7 @@ def test_a_person_is_asked_first(
     code: int,
     asked: int,
 ) -> None:
-    monkeypatch.setattr("controller.cli.healing._somebody_there", lambda: True)
+    monkeypatch.setattr("controller.cli.session._somebody_there", lambda: True)
     begun(fake_hub, "passed")
     done = heal7("rehearse", "saju-service", "stop", stdin=typed)
     assert done.returncode == code

@@ -107,13 +107,18 @@ def test_a_failure_is_told_in_its_own_words(
 def test_the_project_is_the_one_the_config_names(
     calls: list[tuple[str, Any]], tmp_path: Path
 ) -> None:
-    (tmp_path / "compose.yaml").write_text("services:\n  a:\n    image: x\n", "utf-8")
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n  a:\n    image: x\n  b:\n    image: x\n    profiles: [more]\n", "utf-8"
+    )
     config = tmp_path / "config.yaml"
     config.write_text(
-        "orchestration:\n  project: other\n  compose_files: [compose.yaml]\n", "utf-8"
+        "orchestration:\n  project: other\n  compose_files: [compose.yaml]\n"
+        "server:\n  port: 8016\n",
+        "utf-8",
     )
     assert run("down", "-c", str(config)).exit_code == 0
-    assert calls == [("down", ("other",))]
+    assert run("down", "--remove-orphans", "-c", str(config)).exit_code == 0
+    assert calls == [("down", ("other", 8016, {"a", "b"})), ("down", ("other", 8016, None))]
 
 
 def test_doctor_checks_this_machine_with_the_hub_down(heal7_process: Heal7, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from controller.config.compose import honoured, schema, schema_parts
+from controller.config.compose import build, honoured, schema, schema_parts
 from controller.config.settings import Settings
 
 _DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -65,6 +65,7 @@ def compose_table() -> str:
     """What is honoured and what is only warned about, for each part of a compose file."""
     parts: list[tuple[str, Iterable[str], Iterable[str]]] = [
         ("a service", honoured._SERVICE, set(schema.SERVICE) - _REFUSED),
+        ("`build`", build._BY_BUILDER, schema_parts.BUILD),
         ("`healthcheck`", honoured._HEALTHCHECK, schema_parts.HEALTHCHECK),
         ("`networks` of a service", honoured._ENDPOINT, schema_parts.ENDPOINT),
         ("`deploy`", honoured._DEPLOY, schema_parts.DEPLOY),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from controller.config.compose.discover import default_files, named_files
+from controller.config.compose.to_spec import to_stack
 from tests.unit.config.config_helpers import MemoryReader, compile_texts, faults_of
 
 BASE = (
@@ -90,6 +91,65 @@ def test_the_shell_wins_over_the_variables_of_an_included_file() -> None:
     assert (
         services("include: [sub/b.yaml]", files=files, env={"TAG": "8"})["base"]["image"] == "b:8"
     )
+
+
+_SCOPED = """
+services: {b: {image: b, secrets: [token], configs: [motd]}}
+secrets: {token: {environment: TOKEN}}
+configs: {motd: {environment: MOTD}}
+"""
+
+
+def contents(text: str, **options: Any) -> dict[str, str]:
+    """What the files of service b hold, by path."""
+    compiled = compile_texts(text, **options)
+    found = to_stack(compiled, {}, "9").services["b"].container.settings.files
+    return {file.target: file.content for file in found}
+
+
+@pytest.mark.parametrize(
+    ("include", "files"),
+    [
+        ("include: [s/b.yaml]", {"s/.env": "TOKEN=t1\nMOTD=hi"}),
+        ("include: [{path: s/b.yaml, env_file: [x.env]}]", {"x.env": "TOKEN=t1\nMOTD=hi"}),
+        (
+            "include: [{path: s/b.yaml, project_directory: other}]",
+            {"other/.env": "TOKEN=t1\nMOTD=hi"},
+        ),
+    ],
+)
+def test_a_secret_of_an_included_file_is_made_of_that_files_variables(
+    include: str, files: dict[str, str]
+) -> None:
+    files |= {"s/b.yaml": _SCOPED, ".env": "OTHER=1"}
+    assert contents(include, files=files) == {"/run/secrets/token": "t1", "/motd": "hi"}
+    # Printed is only the name, and the shell wins as it does for everything else.
+    printed = compile_texts(include, files=files).model
+    assert printed["secrets"]["token"]["environment"] == "TOKEN"
+    assert "t1" not in str(printed)
+    assert contents(include, files=files, env={"TOKEN": "t9"})["/run/secrets/token"] == "t9"
+
+
+def test_the_innermost_file_counts_and_an_override_may_name_another_variable() -> None:
+    files = {
+        "a/a.yaml": "include: [s/b.yaml]",
+        "a/.env": "MOTD=outer",
+        "a/s/b.yaml": _SCOPED,
+        "a/s/.env": "TOKEN=inner\nMOTD=inner",
+    }
+    include = "include: [a/a.yaml]"
+    assert contents(include, files=files) == {"/run/secrets/token": "inner", "/motd": "outer"}
+    compiled = compile_texts(
+        include, "secrets: {token: {environment: MINE}}", files=files, env={"MINE": "m"}
+    )
+    assert compiled.contents[("secrets", "token")] == "m"
+
+
+def test_a_variable_that_is_not_set_is_told() -> None:
+    compiled = compile_texts(_SCOPED, env={"MOTD": "hi"})
+    assert compiled.contents == {("secrets", "token"): "", ("configs", "motd"): "hi"}
+    (warning,) = compiled.report.warnings
+    assert "secrets.token: the variable TOKEN is not set" in warning
 
 
 def test_the_long_form_of_include() -> None:

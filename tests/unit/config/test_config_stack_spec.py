@@ -28,7 +28,7 @@ CONTAINER_CASES: list[tuple[str, str, Any]] = [
     ("command: a b", "command", ("a", "b")),
     ("environment: {A: 1, B: }", "environment", (("A", "1"), ("B", None))),
     ("ports: ['127.0.0.1:8010:80']", "ports", (Port(80, 8010, "tcp", "127.0.0.1"),)),
-    ("ports: ['80', '8000-8001:90']", "ports", (Port(80), Port(90))),
+    ("ports: ['80', '8000-8001:90']", "ports", (Port(80), Port(90, published_range=(8000, 8001)))),
     ("expose: ['80', '90-91/udp']", "expose", ("80/tcp", "90/udp", "91/udp")),
     ("volumes: ['data:/d:ro']\n---\nvolumes: {data: }", "mounts",
      (Mount("volume", "/d", "demo_data", read_only=True),)),
@@ -155,13 +155,6 @@ def test_an_optional_dependency_that_is_disabled_is_dropped() -> None:
     assert found.services["a"].depends_on == ()
 
 
-def test_the_image_of_a_built_service_and_its_context() -> None:
-    found = stack("services: {a: {build: ./app}}")
-    assert found.services["a"].container.image == "demo-a"
-    assert found.services["a"].build_context == f"{FOLDER}/app"
-    assert "the hub does not build it" in found.warnings[0]
-
-
 SAME_HASH = ["build: .", "pull_policy: never", "scale: 1", "deploy: {replicas: 1}", "profiles: [p]"]
 OTHER_HASH = ["user: u", "environment: {A: 1}", "labels: {a: b}", "deploy: {labels: {a: b}}"]
 
@@ -227,3 +220,26 @@ def test_the_port_and_the_probe(
 ) -> None:
     found = web_spec(body, Treatment(values))
     assert (found.port, found.probe) == (port, probe)
+
+
+def test_several_containers_are_one_each_and_who_needs_them_needs_all() -> None:
+    made = stack(
+        """
+        services:
+          web: {image: i, deploy: {replicas: 2}, network_mode: "service:db"}
+          db: {image: i, scale: 3}
+          none: {image: i, scale: 0}
+          user: {image: i, depends_on: [web, none]}
+        """
+    )
+    assert list(made.services) == ["web-1", "web-2", "db-1", "db-2", "db-3", "user"]
+    assert made.replicas == {"web": 2, "db": 3, "none": 0}
+    assert [d.service for d in made.services["user"].depends_on] == ["web-1", "web-2"]
+    second = made.services["web-2"]
+    assert (second.replica_of, second.number, second.shares) == ("web", 2, ("db-1",))
+    assert second.container.name == "demo-web-2"
+    assert second.container.network_mode == "container:demo-db-1"
+    labels = dict(second.container.labels)
+    assert labels["com.docker.compose.container-number"] == "2"
+    assert labels["com.docker.compose.service"] == "web"
+    assert second.config_hash == made.services["web-1"].config_hash

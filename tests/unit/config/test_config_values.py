@@ -55,7 +55,7 @@ ENV = {"A": "1", "E": "", "B": "two", "NAME": "A"}
     ],
 )
 def test_templates(template: str, value: str) -> None:
-    assert Interpolator(ENV.get, set()).expand(template) == value
+    assert Interpolator(ENV.get, set(), Report()).expand(template) == value
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_templates(template: str, value: str) -> None:
 )
 def test_bad_templates(template: str, said: str) -> None:
     with pytest.raises(InterpolationError) as caught:
-        Interpolator(ENV.get, set()).expand(template)
+        Interpolator(ENV.get, set(), Report()).expand(template)
     assert said in str(caught.value)
 
 

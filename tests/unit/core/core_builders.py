@@ -50,7 +50,8 @@ def service(
     probe: ProbeSpec = UNPROBED,
     port: int | None = None,
     managed: bool = True,
-    shares: tuple[str, ...] = (),
+    joins: tuple[str, ...] = (),
+    borrows: tuple[str, ...] = (),
 ) -> ServiceSpec:
     """A service whose container is `heal7-<name>-1`."""
     return ServiceSpec(
@@ -72,7 +73,8 @@ def service(
         managed=managed,
         port=port,
         probe=probe,
-        shares=shares,
+        joins=joins,
+        borrows=borrows,
     )
 
 

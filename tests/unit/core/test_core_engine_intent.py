@@ -269,4 +269,4 @@ async def test_which_events_wake(engine: tuple[Engine, str], action: str, wakes:
     answering, url = engine
     answering.lines = [event(action)]
     woken = [name async for name in service_events("shop", lambda: None, url)]
-    assert woken == (["web"] if wakes else [])
+    assert woken == ([("web", 1)] if wakes else [])

@@ -17,6 +17,7 @@ from controller.engine.mapping import BadCommandError, ImageMissingError, PortTa
 from controller.engine.usage import Usage
 from controller.errors import (
     ConflictError,
+    EngineError,
     EngineUnreachableError,
     NotFoundError,
     StoreError,
@@ -35,6 +36,7 @@ from controller.model.view import (
     OperationKind,
     OperationStatus,
     OperationView,
+    OrphanView,
     ServiceView,
     Wish,
 )
@@ -58,6 +60,7 @@ class Ear:
     """Notices what the orchestrator tells the world."""
 
     services: list[ServiceView] = field(default_factory=list)
+    abandoned: list[tuple[str, ...]] = field(default_factory=list)
     operations: list[OperationView] = field(default_factory=list)
     engines: list[bool] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)
@@ -66,6 +69,9 @@ class Ear:
 
     def service(self, view: ServiceView) -> None:
         self.services.append(view)
+
+    def orphans(self, found: tuple[OrphanView, ...]) -> None:
+        self.abandoned.append(tuple(one.name for one in found))
 
     def operation(self, view: OperationView) -> None:
         self.operations.append(view)
@@ -235,6 +241,44 @@ async def test_a_preview_changes_nothing(hub_of: MakeHub) -> None:
     assert hub.engine.calls == []
     assert await hub.store.wishes() == {}
     assert await hub.store.operations() == []
+
+
+async def test_orphans_are_told_of_and_only_removed_on_request(hub_of: MakeHub) -> None:
+    hub = await hub_of(*running("db", "api", "web", "old"))
+    await hub.do(START)
+    assert [one.service for one in hub.world.view().orphans] == ["old"]
+    assert hub.ear.abandoned == [("heal7-old-1",)]
+    assert not [call for call in hub.engine.calls if call.endswith(" old")]
+    planned = await hub.lifecycle.preview_removal(None)
+    assert planned.acts_on == ("old",)
+    begun = await hub.lifecycle.remove_orphans(None, "curl")
+    ended = await hub.lifecycle.wait(begun.id)
+    assert outcomes(ended) == {"old": "removed"}
+    assert [call for call in hub.engine.calls if call.endswith(" old")] == [
+        "stop old",
+        "remove old",
+    ]
+    assert hub.world.view().orphans == ()
+    assert hub.ear.abandoned[-1] == ()
+    (line,) = await hub.store.audit(1)
+    assert (line.who, line.action, line.targets) == ("curl", "remove_orphans", ("old",))
+    assert line.operation == ended.id
+
+
+async def test_an_orphan_that_will_not_go_is_told_of(hub_of: MakeHub) -> None:
+    hub = await hub_of(*running("db", "old"))
+    hub.engine.breaks["stop old"] = EngineError("it is stuck")
+    begun = await hub.lifecycle.remove_orphans(["heal7-old-1"], "curl")
+    ended = await hub.lifecycle.wait(begun.id)
+    assert (ended.success, outcomes(ended)) == (False, {"old": "failed"})
+    assert [one.service for one in hub.world.view().orphans] == ["old"]
+
+
+async def test_what_is_declared_is_never_removed_as_an_orphan(hub_of: MakeHub) -> None:
+    hub = await hub_of(*running("db", "old"))
+    with pytest.raises(NotFoundError):
+        await hub.lifecycle.remove_orphans(["heal7-db-1"], "curl")
+    assert hub.engine.calls == []
 
 
 async def test_unknown_names_are_refused_with_the_known_ones(hub_of: MakeHub) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from textwrap import dedent
 
+import pytest
 from core_builders import (
     BORN,
     CHAIN,
@@ -16,12 +18,14 @@ from core_builders import (
     stack,
 )
 
+from controller.model.host_settings import HostSettings
 from controller.model.observation import ContainerObs, Observation, State
-from controller.model.spec import StackSpec
+from controller.model.spec import Mount, StackSpec
 from controller.model.view import Desired, OperationKind, Wish
 from controller.orchestrator import goals
-from controller.orchestrator.plan import Plan
+from controller.orchestrator.plan import Op, Plan
 from controller.orchestrator.reconcile import reconcile
+from controller.orchestrator.sharing import bound, lost_share
 
 START, STOP, RESTART = OperationKind.START, OperationKind.STOP, OperationKind.RESTART
 ONE = stack(service("web"))
@@ -734,7 +738,7 @@ def test_stop_does_not_replace_what_changed() -> None:
 # -- containers that share another's
 
 
-RIDDEN = stack(service("net"), service("app", "net!", shares=("net",)))
+RIDDEN = stack(service("net"), service("app", "net!", joins=("net",)))
 
 
 def test_who_shares_is_made_after_whom_it_shares() -> None:
@@ -771,6 +775,62 @@ def test_who_shares_is_made_anew_with_whom_it_shares() -> None:
     )
 
 
+MINE, OLD, NEW = ("/own", "1" * 64), ("/data", "2" * 64), ("/data", "3" * 64)
+BORROWING = stack(service("db"), service("app", "db", borrows=("db",)))
+
+
+def test_who_holds_a_share_of_a_container_that_is_gone_is_made_anew() -> None:
+    alone = replace(container("app"), joined=frozenset({"gone"}))
+    says(
+        asked(START, "app", RIDDEN, seen(container("net"), alone), "net app"),
+        """
+        = net: already_running
+        1 create app [100100100100_heal7-app-1]: cause.shared_gone(service=net)
+        2 stop app [heal7-app-1] after 1: cause.shared_gone(service=net)
+        3 remove app [heal7-app-1] after 1,2: cause.replace
+        4 rename app [heal7-app-1] after 3: cause.replace
+        5 start app [heal7-app-1] after 4,2: cause.start
+        6 await_healthy app [heal7-app-1] after 5: cause.readiness
+        """,
+    )
+
+
+@pytest.mark.parametrize("as_known", ["id", "name"])
+def test_who_holds_a_share_of_the_container_that_is_there_stays(as_known: str) -> None:
+    theirs = container("net")
+    bound = replace(container("app"), joined=frozenset({getattr(theirs, as_known)}))
+    assert lost_share(RIDDEN.services["app"], bound, seen(theirs, bound)) is None
+    assert lost_share(RIDDEN.services["app"], bound, seen(bound)) is None, "nobody to compare with"
+
+
+@pytest.mark.parametrize(
+    ("mounted", "lost"),
+    [((OLD,), "db"), ((NEW,), None), ((), None), ((MINE, OLD), "db"), ((MINE,), None)],
+)
+def test_volumes_that_are_borrowed_are_those_of_now(
+    mounted: tuple[tuple[str, str], ...], lost: str | None
+) -> None:
+    theirs = replace(container("db"), anonymous_volumes=(NEW,))
+    borrower = replace(container("app"), anonymous_volumes=mounted)
+    assert lost_share(BORROWING.services["app"], borrower, seen(theirs, borrower)) == lost
+
+
+def test_a_volume_of_its_own_at_the_same_place_is_no_share() -> None:
+    own = service("app", "db", borrows=("db",))
+    own = replace(own, container=replace(own.container, mounts=(Mount("volume", "/data"),)))
+    theirs = replace(container("db"), anonymous_volumes=(NEW,))
+    borrower = replace(container("app"), anonymous_volumes=(OLD,))
+    assert lost_share(own, borrower, seen(theirs, borrower)) is None
+
+
+def test_a_borrower_that_is_made_anew_keeps_its_own_volumes_only() -> None:
+    theirs = replace(container("db"), anonymous_volumes=(NEW,))
+    borrower = replace(container("app"), anonymous_volumes=(MINE, OLD))
+    plan = asked(START, "app", BORROWING, seen(theirs, borrower), "db app")
+    (made,) = (op for op in plan.ops if op.op is Op.CREATE)
+    assert (made.service, made.volumes) == ("app", (MINE,))
+
+
 def test_who_shares_stays_where_nothing_changed() -> None:
     says(
         asked(START, None, RIDDEN, seen(*all_of("net", "app")), "net app"),
@@ -779,3 +839,24 @@ def test_who_shares_stays_where_nothing_changed() -> None:
         = app: already_running
         """,
     )
+
+
+def test_what_is_shared_is_bound_by_id_whatever_its_name() -> None:
+    theirs = container("net", container_name="heal7_net_1")
+    joining = service("app", joins=("net",), borrows=("net",))
+    spec = replace(
+        joining.container,
+        network_mode="container:heal7-net-1",
+        pid="host",
+        ipc="container:a-stranger",
+        settings=HostSettings(volumes_from=("heal7-net-1:ro", "a-stranger:rw")),
+    )
+    declared = stack(service("net"), joining)
+    made = bound(spec, joining, declared, seen(theirs))
+    assert (made.network_mode, made.pid, made.ipc) == (
+        f"container:{theirs.id}",
+        "host",
+        "container:a-stranger",
+    )
+    assert made.settings.volumes_from == (f"{theirs.id}:ro", "a-stranger:rw")
+    assert bound(spec, joining, declared, seen()) == spec

@@ -255,6 +255,13 @@ def test_the_table(known: Evidence, health: Health, reason: str) -> None:
     assert not any("{" in sentence for sentence in sentences)
 
 
+def test_what_it_shares_with_a_container_that_is_gone_is_lost_however_it_answers() -> None:
+    known = replace(evidence(RUNNING, answers="+++"), lost_share="net")
+    assert judge(known, NOW) == Verdict(Health.UNHEALTHY, text("health.lost_share", service="net"))
+    ended = replace(evidence(exited(0)), lost_share="net")
+    assert judge(ended, NOW).reason.key == "exit.code", "what does not run is started anew"
+
+
 def test_answers_of_an_earlier_life_are_not_held_against_this_one() -> None:
     earlier = history("+---", container("web", started_at=BORN - timedelta(hours=1)))
     known = Evidence(web(), Desired.RUNNING, RUNNING, earlier, True)

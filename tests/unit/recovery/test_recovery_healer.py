@@ -104,11 +104,38 @@ def test_a_configuration_error_is_tried_slowly_and_never_given_up() -> None:
     assert incident.kind is Kind.CONFIG_ERROR
 
 
+def test_a_registry_that_keeps_one_waiting_keeps_no_other_from_being_healed() -> None:
+    ward = Ward((probed("web"), probed("api")), HealingLimits(at_once=1))
+    ward.fails_to_start("web", "fail.pull_silent", image="far:1", seconds="60")
+    ward.turn()
+    ward.later(10)
+    assert ward.heal().service == "web"
+    ward.see("web", busy=Busy.HUB)
+    ward.dies("api")
+    assert ward.heal().service == "api"
+
+
 def test_a_lost_namespace_needs_a_new_container() -> None:
     ward = Ward(ONE)
     ward.fails_to_start("web", "fail.namespace_gone", detail="no such container")
     order = ward.heal()
     assert (order.act, order.cause) == (Act.REPLACE, text("incident.replaced"))
+
+
+def test_a_lost_share_is_made_anew_once_its_owner_is_well() -> None:
+    ward = Ward((probed("net"), probed("app", "net:healthy")))
+    lost = Verdict(Health.UNHEALTHY, text("health.lost_share", service="net"))
+    ward.starts("net")
+    ward.see("app", verdict=lost, since=ward.now)
+    assert ward.turn().orders == ()
+    incident = ward.incident("app")
+    assert incident is not None
+    assert incident.kind is Kind.DEPENDENCY
+    # Nothing that its own probes say is worse than before: what it lost is lost all the same.
+    ward.later(5)
+    ward.is_well("net")
+    order = ward.heal()
+    assert (order.service, order.act, order.cause) == ("app", Act.REPLACE, lost.reason)
 
 
 def test_after_enough_tries_in_a_row_the_container_is_made_anew() -> None:

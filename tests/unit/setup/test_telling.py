@@ -63,11 +63,14 @@ def test_causes_name_only_what_went_wrong() -> None:
     operation = {
         "results": {
             "a": {"outcome": "already_running", "cause": "as wished"},
-            "b": {"outcome": "failed", "cause": "asked for", "detail": "port 8011 is in use"},
+            "b": {"outcome": "failed", "cause": "Step 2 failed.", "detail": "make: error 7"},
             "c": {"outcome": "blocked", "cause": "b failed"},
         }
     }
-    assert report.causes(operation) == ["b: failed: port 8011 is in use", "c: blocked: b failed"]
+    assert report.causes(operation) == [
+        "b: failed: Step 2 failed.\nmake: error 7",
+        "c: blocked: b failed",
+    ]
 
 
 @pytest.mark.parametrize(

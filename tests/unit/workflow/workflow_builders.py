@@ -79,6 +79,9 @@ class FakeServices:
         self.how[service] = how
         self.on_change(service)
 
+    def place(self, service: str) -> str:
+        return service
+
     def target(self, service: str) -> Target | None:
         return Target("life", "127.0.0.1", 1)
 
