@@ -270,6 +270,14 @@ class FakeHub(HealingFacts):
             steps[now + 1] = replace(steps[now + 1], status="running")
         self._replace(replace(operation, steps=tuple(steps)))
 
+    def progress(self, progress: Text) -> None:
+        """Say how far the running step is."""
+        operation = self.asked[0]
+        steps = tuple(
+            replace(s, progress=progress) if s.status == "running" else s for s in operation.steps
+        )
+        self._replace(replace(operation, steps=steps))
+
     def finish(self, failed: Mapping[str, str] | None = None) -> None:
         """End the newest operation; `failed` maps names to the engine's own words."""
         failed = failed or {}

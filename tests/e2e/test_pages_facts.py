@@ -15,6 +15,7 @@ from controller.dashboard import assets, preferences, present, wording
 from controller.dashboard.marks import LOOK, marks
 from controller.i18n import catalogue
 from controller.model.observation import State
+from controller.model.text import text
 from controller.model.view import Desired, Health
 from tests.e2e.pages_support import FakeHub, app
 
@@ -51,6 +52,24 @@ def test_a_page_forbids_everything_it_does_not_need(
     assert answer.headers["cache-control"] == "no-store"
     assert not re.search(r"\son\w+=|\sstyle=|<style|javascript:", answer.text)
     assert re.findall(r"(?:src|href)=\"(https?:|//)", answer.text) == []
+
+
+SAID = [
+    ("en", "Building its image, step 3 of 12: RUN &lt;make&gt;"),
+    ("ko", "이미지를 빌드하는 중입니다(12단계 중 3단계). RUN &lt;make&gt;"),
+]
+
+
+@pytest.mark.parametrize(("language", "said"), SAID)
+def test_how_far_a_build_is_stands_with_its_step(
+    client: TestClient, hub: FakeHub, language: str, said: str
+) -> None:
+    hub.begin("start", ["saju-service"])
+    hub.progress(text("phase.building", step=3, of=12, line="RUN <make>"))
+    page = client.get("/dashboard", headers={"accept-language": language}).text
+    assert page.count(said) == 1
+    hub.finish()
+    assert said not in client.get("/dashboard", headers={"accept-language": language}).text
 
 
 @pytest.mark.parametrize("path", PAGES)
