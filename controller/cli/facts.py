@@ -36,8 +36,8 @@ from controller.model.build import Pull
 from controller.model.spec import ServiceSpec, StackSpec
 
 HUB_TIMEOUT_S = 5.0
-_COMPOSE = "com.docker.compose."
 _OWN_IMAGES = "heal7/"
+_COMPOSE = "com.docker.compose."
 _ENGINE_ROOT = "/var/lib/docker"
 
 
@@ -153,29 +153,28 @@ def image_facts(stack: StackSpec, engine: LocalEngine | None) -> tuple[ImageFact
     return tuple(facts.values())
 
 
+def _source(spec: ServiceSpec) -> str:
+    if spec.source.build is not None:
+        return "own" if spec.container.image.startswith(_OWN_IMAGES) else "build"
+    return "" if spec.source.policy.when in (Pull.NEVER, Pull.BUILD) else "pull"
+
+
 def orphan_facts(stack: StackSpec, engine: LocalEngine | None) -> tuple[OrphanFact, ...]:
     """The containers of the project that no file speaks of; none where nobody can be asked."""
     try:
         found = engine.containers(stack.project) if engine else []
     except (OSError, LocalEngineError):
         return ()
-    declared = stack.declared
     orphans = []
     for container in found:
         labels = container.get("Labels") or {}
         service = str(labels.get(f"{_COMPOSE}service", ""))
         one_off = labels.get(f"{_COMPOSE}oneoff") == "True"
-        if service not in declared and not one_off and "heal7.config.digest" not in labels:
+        if not stack.declares(service) and not one_off and "heal7.config.digest" not in labels:
             since = datetime.fromtimestamp(int(container["Created"]), UTC)
             name = str(container["Names"][0]).lstrip("/")
             orphans.append(OrphanFact(name, service, str(container.get("State", "")), since))
     return tuple(sorted(orphans, key=lambda one: one.name))
-
-
-def _source(spec: ServiceSpec) -> str:
-    if spec.source.build is not None:
-        return "own" if spec.container.image.startswith(_OWN_IMAGES) else "build"
-    return "" if spec.source.policy.when in (Pull.NEVER, Pull.BUILD) else "pull"
 
 
 def disk_fact(path: str) -> DiskFact:

@@ -43,8 +43,8 @@ _DOING = {
     "stop": "Stopping",
     "restart": "Restarting",
     "build": "Building",
-    "remove": "Removing",
     "pull": "Pulling",
+    "remove": "Removing",
 }
 
 

@@ -48,16 +48,16 @@ def _anonymous(mounts: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _joined(host: Mapping[str, Any]) -> frozenset[str]:
-    modes = (str(host.get(key) or "") for key in ("NetworkMode", "IpcMode", "PidMode"))
-    found = (mode.removeprefix("container:") for mode in modes if mode.startswith("container:"))
-    return frozenset(found)
-
-
 def container_number(labels: Mapping[str, str]) -> int:
     """Which container of its service it is; 1 where that is not said."""
     number = labels.get(LABEL_NUMBER, "1")
     return int(number) if number.isdigit() else 1
+
+
+def _joined(host: Mapping[str, Any]) -> frozenset[str]:
+    modes = (str(host.get(key) or "") for key in ("NetworkMode", "IpcMode", "PidMode"))
+    found = (mode.removeprefix("container:") for mode in modes if mode.startswith("container:"))
+    return frozenset(found)
 
 
 def container(raw: Mapping[str, Any]) -> ContainerObs:

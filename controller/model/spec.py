@@ -279,9 +279,9 @@ class StackSpec:
     """The whole declared stack, normalised. `services` is keyed by name, in file order.
 
     `replicas` says of services that run in another number of containers than one, in how many;
-    those are in `services` as `name-1`, `name-2` and so on. `warnings` are sentences
-    `file:line: …` on what was read and cannot be honoured, or disagrees; `disabled` are services
-    of profiles that nobody enabled.
+    those are in `services` as `name-1`, `name-2` and so on. `disabled` are services of profiles
+    that nobody enabled. `warnings` are sentences `file:line: …` on what was read and cannot be
+    honoured, or disagrees.
     """
 
     project: str
@@ -300,17 +300,15 @@ class StackSpec:
         """Names of the services the hub answers for, in file order."""
         return tuple(name for name, spec in self.services.items() if spec.managed)
 
-    @property
-    def declared(self) -> frozenset[str]:
-        """Every service that the compose files speak of, by its name there."""
-        enabled = {spec.replica_of or name for name, spec in self.services.items()}
-        return self.disabled | enabled | self.replicas.keys()
-
     def members(self, name: str) -> tuple[str, ...]:
         """The keys in `services` that a name means: the one, or all of a service with replicas."""
         if name in self.replicas:
             return tuple(replica(name, number + 1) for number in range(self.replicas[name]))
         return (name,) if name in self.services else ()
+
+    def declares(self, service: str) -> bool:
+        """Whether the compose files speak of it, under a profile that is not enabled too."""
+        return service in self.services or service in self.replicas or service in self.disabled
 
     def declared_as(self, key: str) -> str:
         """The name in the compose files of what is `key` in `services`."""

@@ -103,7 +103,8 @@ class Loop:
             try:
                 stack = self._world.stack
                 async for service, number in service_events(stack.project, self.queue.wake_all):
-                    self.queue.wake(stack.key_of(service, number))
+                    key = stack.key_of(service, number)
+                    self.queue.wake(key if key in stack.services else service)
                 log.info("the engine ended its event stream")
             except EngineUnreachableError as error:
                 log.debug("%s", error.detail)

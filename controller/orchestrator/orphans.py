@@ -13,20 +13,20 @@ from controller.model.observation import ContainerObs, Observation, State
 from controller.model.spec import StackSpec
 from controller.model.text import text
 from controller.model.view import OrphanView
-from controller.orchestrator.plan import Edge, Op, Plan, PlannedOp
+from controller.orchestrator.plan import Edge, Op, Plan, PlannedOp, removal_of
 
-_ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
+GRACE_S = 10.0
+"""What nothing declares gets the grace that Compose gives."""
 
 
 def orphans(stack: StackSpec, seen: Observation) -> tuple[ContainerObs, ...]:
     """Those whose service is neither enabled nor in a profile that is not, by name. One-offs are
     never observed, and a hub is nobody's orphan."""
-    declared = stack.declared
     found = [
         container
         for containers in seen.containers.values()
         for container in containers
-        if container.service not in declared
+        if not stack.declares(container.service)
         and container.state is not State.REMOVING
         and not container.is_hub
     ]
@@ -80,9 +80,6 @@ def removal(found: Iterable[ContainerObs]) -> Plan:
 
     for container in found:
         edges: tuple[Edge, ...] = ()
-        if container.state is State.PAUSED:
-            edges = add(Op.UNPAUSE, container, edges)
-        if container.state in _ALIVE:
-            edges = add(Op.STOP, container, edges)
-        add(Op.REMOVE, container, edges)
+        for op in removal_of(container.state):
+            edges = add(op, container, edges)
     return Plan(tuple(ops))

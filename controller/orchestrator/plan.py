@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from controller.model.observation import State
 from controller.model.text import Text
 
 
@@ -24,6 +25,14 @@ class Op(StrEnum):
     START = "start"
     READY = "await_healthy"
     FINISHED = "await_completion"
+
+
+def removal_of(state: State) -> tuple[Op, ...]:
+    """What removes a container that is in this state, in order."""
+    if state is State.PAUSED:
+        return (Op.UNPAUSE, Op.STOP, Op.REMOVE)
+    alive = state in (State.RUNNING, State.RESTARTING)
+    return (Op.STOP, Op.REMOVE) if alive else (Op.REMOVE,)
 
 
 class Tolerance(StrEnum):

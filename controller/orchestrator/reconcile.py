@@ -13,7 +13,7 @@ from controller.model.graph import dependants, may_finish, one_shots, with_depen
 from controller.model.observation import ContainerObs, Observation, State
 from controller.model.spec import Condition, Dependency, ServiceSpec, StackSpec
 from controller.model.text import Text, text
-from controller.orchestrator.plan import Edge, Op, Plan, PlannedOp, Tolerance
+from controller.orchestrator.plan import Edge, Op, Plan, PlannedOp, Tolerance, removal_of
 from controller.orchestrator.sharing import lost_share, own_volumes
 from controller.orchestrator.supply import Supply
 
@@ -114,16 +114,11 @@ class _Planner:
             service = held[0].service
             cause = text("cause.surplus", service=service)
             for container in held:
-                edges: tuple[Edge | None, ...] = ()
-                if container.state in _ALIVE:
-                    edges = (
-                        self._add(Op.STOP, key, cause, container.name, container_id=container.id),
-                    )
-                gone = self._add(
-                    Op.REMOVE, key, cause, container.name, edges, container_id=container.id
-                )
-                after = Edge(gone.id, Tolerance.ANY)
-                self._surplus.setdefault(service, []).append(after)
+                edges: tuple[Edge, ...] = ()
+                for op in removal_of(container.state):
+                    edges = (self._add(op, key, cause, container.name, edges, container.id),)
+                gone = Edge(edges[0].id, Tolerance.ANY)
+                self._surplus.setdefault(service, []).append(gone)
 
     def _container(self, name: str) -> ContainerObs | None:
         """The service's container; one on its way out is none any more."""

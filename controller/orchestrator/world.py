@@ -167,12 +167,6 @@ class World:
         for service in self.stack.services if services is None else self._concerned(services):
             self._refresh(service)
 
-    def _concerned(self, services: Iterable[str]) -> Iterable[str]:
-        """These, and those that share their containers."""
-        looked = dict.fromkeys(services)
-        riders = (n for n, spec in self.stack.services.items() if looked.keys() & {*spec.shares})
-        return looked | dict.fromkeys(riders)
-
     def _by_key(self, found: Iterable[ContainerObs]) -> dict[str, tuple[ContainerObs, ...]]:
         grouped: dict[str, tuple[ContainerObs, ...]] = {}
         for container in found:
@@ -190,6 +184,12 @@ class World:
         seen = self._seen.containers.items()
         known = {key for key, held in seen if any(one.service == service for one in held)}
         return known | {service} | set(self.stack.members(service))
+
+    def _concerned(self, services: Iterable[str]) -> Iterable[str]:
+        """These, and those that share their containers."""
+        looked = dict.fromkeys(services)
+        riders = (n for n, spec in self.stack.services.items() if looked.keys() & {*spec.shares})
+        return looked | dict.fromkeys(riders)
 
     async def _ask(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A look at the engine; one that gets no answer means it is not connected."""
@@ -467,6 +467,7 @@ class World:
             port_open=_port_open(evidence, running),
             busy=activity.operation if activity else None,
             incident=healing.incident,
+            replica_of=spec.replica_of,
         )
 
 

@@ -47,8 +47,8 @@ _HEALING_S = 45.0
 # Healing looks at what an operation left within this time.
 _NOTICED_S = 2.0
 _BEAT_S = 0.15
-Show = Callable[[Mapping[str, Any]], None]
-"""Shows the answer of `GET /orchestration/status`."""
+Show = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
+"""Shows the answer of `GET /orchestration/status`, and the operation under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +206,15 @@ def _published(stack: StackSpec) -> frozenset[str]:
 
 
 def _show_services(
-    board: Board, phase: Phase, published: frozenset[str], status: Mapping[str, Any]
+    board: Board,
+    phase: Phase,
+    published: frozenset[str],
+    status: Mapping[str, Any],
+    operation: Mapping[str, Any],
 ) -> None:
     services = status.get("services") or []
     board.below = report.services_table(services, published)
-    phase.say(report.summary(services))
+    phase.say(report.summary(services, operation))
 
 
 def _follow(door: hub.HubDoor, phase: Phase, show: Show) -> Mapping[str, Any]:
@@ -219,7 +223,7 @@ def _follow(door: hub.HubDoor, phase: Phase, show: Show) -> Mapping[str, Any]:
     identity = operation.get("id") or operation.get("operation")
     beat = threading.Event()
     while True:
-        show(door.get("/orchestration/status"))
+        show(door.get("/orchestration/status"), operation)
         operation = door.get(f"/orchestration/operations/{identity}")
         if operation.get("status") != "running":
             return operation
@@ -235,7 +239,7 @@ def await_healing(door: hub.HubDoor, show: Show) -> Mapping[str, Any]:
     beat, began = threading.Event(), clock.monotonic()
     while True:
         status = door.get("/orchestration/status")
-        show(status)
+        show(status, {})
         ill, waited = report.unwell(status["services"]), clock.monotonic() - began
         heals = all(one.get("incident") and _may_heal(door, one["incident"]) for one in ill)
         if not ill or waited > _HEALING_S or (waited > _NOTICED_S and not heals):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from tests.integration.conftest import MakeHub, MakeStack, Ports
 from tests.integration.it_engine import Witness
 from tests.integration.it_hub import HubProcess
-from tests.integration.it_stack import PORT, Service, Stack, after, serving
+from tests.integration.it_stack import PORT, WORKER, Service, Stack, after, serving
 from tests.integration.it_wait import eventually
 
 WEB = ("web-1", "web-2", "web-3")
@@ -56,10 +57,13 @@ def scene(
 ) -> Scene:
     services = {
         "root": serving(image, free_port()),
-        "web": _several(image, free_port(), deploy={"replicas": 3}, depends_on=after("root")),
+        "web": _several(
+            image, free_port(), program=WORKER, deploy={"replicas": 3}, depends_on=after("root")
+        ),
         "user": serving(image, free_port(), depends_on=after("web")),
     }
-    stack = make_stack(services)
+    workflows = {"go": {"steps": [{"service": "web", "action": "go", "input": {}}]}}
+    stack = make_stack(services, workflows=workflows)
     hub = make_hub(stack).start().wait_ready()
     hub.client.done("start-all")
     return Scene(stack, hub, witness)
@@ -91,6 +95,26 @@ def test_one_is_healed_and_the_others_live_on(scene: Scene) -> None:
         key: before[key] for key in ("web-1", "web-3")
     }
     assert [i["service"] for i in scene.hub.client.incidents()] == ["web-2"]
+
+
+def test_a_step_goes_to_one_that_is_well(scene: Scene) -> None:
+    client = scene.hub.client
+    client.done("services/web-1/stop")
+    begun = client.send("/workflows/go/runs", {"input": {}}).json()["id"]
+    ended = ("succeeded", "failed", "compensated")
+    run = eventually(
+        lambda: (
+            found
+            if (found := client.get(f"/workflows/runs/{begun}").json())["status"] in ended
+            else None
+        ),
+        30,
+    )
+    assert run["status"] == "succeeded", run
+    words = quote(f'"did {begun}:web"')
+    lines = eventually(lambda: client.get(f"/logs?q={words}").json()["entries"], 20)
+    assert [line["service"] for line in lines] == ["web-2"]
+    client.done("services/web-1/start")
 
 
 def test_who_stops_one_beside_the_hub_means_that_one(scene: Scene) -> None:

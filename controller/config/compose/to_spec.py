@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -77,8 +77,8 @@ def to_stack(
             for key, volume in model.get("volumes", {}).items()
         ),
         warnings=tuple(compiled.report.warnings),
-        disabled=compiled.disabled,
         replicas=frame.replicas,
+        disabled=compiled.disabled,
     )
 
 
@@ -93,6 +93,11 @@ def _keys(name: str, replicas: Mapping[str, int]) -> list[str]:
     if name not in replicas:
         return [name]
     return [replica(name, number + 1) for number in range(replicas[name])]
+
+
+def _firsts(names: Iterable[str], replicas: Mapping[str, int]) -> tuple[str, ...]:
+    """Compose gives what is shared of the first container of a service."""
+    return tuple(key for name in names for key in _keys(name, replicas)[:1])
 
 
 def _service(name: str, number: int, treatment: Treatment | None, frame: _Frame) -> ServiceSpec:
@@ -120,12 +125,11 @@ def _service(name: str, number: int, treatment: Treatment | None, frame: _Frame)
     }
     ports = ports_of(service)
     port = published_port(said, ports)
-    container = container_spec(
-        name, model, labels, compiled.contents, managed=managed, number=number
-    )
     return ServiceSpec(
         name=replica(name, number) if name in replicas else name,
-        container=container,
+        container=container_spec(
+            name, model, labels, compiled.contents, managed=managed, number=number
+        ),
         config_hash=digest,
         depends_on=tuple(
             replace(entry, service=key)
@@ -140,16 +144,11 @@ def _service(name: str, number: int, treatment: Treatment | None, frame: _Frame)
         source=source_of(
             name, model, frame.version, frame.root, str(_place_of_build(name, compiled))
         ),
-        joins=_first_keys(joined_by(service), replicas),
-        borrows=_first_keys(borrowed_by(service), replicas),
+        joins=_firsts(joined_by(service), replicas),
+        borrows=_firsts(borrowed_by(service), replicas),
         replica_of=name if name in replicas else "",
         number=number,
     )
-
-
-def _first_keys(names: tuple[str, ...], replicas: Mapping[str, int]) -> tuple[str, ...]:
-    """Compose gives the namespaces and volumes of the first container."""
-    return tuple(key for name in names for key in _keys(name, replicas)[:1])
 
 
 def _place_of_build(name: str, compiled: Compiled) -> Mark:

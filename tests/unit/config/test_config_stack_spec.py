@@ -220,3 +220,26 @@ def test_the_port_and_the_probe(
 ) -> None:
     found = web_spec(body, Treatment(values))
     assert (found.port, found.probe) == (port, probe)
+
+
+def test_several_containers_are_one_each_and_who_needs_them_needs_all() -> None:
+    made = stack(
+        """
+        services:
+          web: {image: i, deploy: {replicas: 2}, network_mode: "service:db"}
+          db: {image: i, scale: 3}
+          none: {image: i, scale: 0}
+          user: {image: i, depends_on: [web, none]}
+        """
+    )
+    assert list(made.services) == ["web-1", "web-2", "db-1", "db-2", "db-3", "user"]
+    assert made.replicas == {"web": 2, "db": 3, "none": 0}
+    assert [d.service for d in made.services["user"].depends_on] == ["web-1", "web-2"]
+    second = made.services["web-2"]
+    assert (second.replica_of, second.number, second.shares) == ("web", 2, ("db-1",))
+    assert second.container.name == "demo-web-2"
+    assert second.container.network_mode == "container:demo-db-1"
+    labels = dict(second.container.labels)
+    assert labels["com.docker.compose.container-number"] == "2"
+    assert labels["com.docker.compose.service"] == "web"
+    assert second.config_hash == made.services["web-1"].config_hash

@@ -62,7 +62,13 @@ def test_the_table_names_address_health_and_reason() -> None:
     assert "8011" not in text
     assert "http://localhost:8010" in text
     assert "the image is missing [x]" in text
-    assert report.summary(services) == "2/3 healthy; waiting for b"
+    assert report.summary(services, {}) == "2/3 healthy; waiting for b"
+    steps = [
+        {"service": "b", "status": "running", "progress": "Building its image."},
+        {"service": "b", "status": "done", "progress": "Pulling its image."},
+    ]
+    told = report.summary(services, {"steps": steps})
+    assert told == "2/3 healthy; waiting for b. b: Building its image."
 
 
 def test_causes_name_only_what_went_wrong() -> None:
@@ -108,7 +114,7 @@ def test_what_heals_by_itself_is_waited_for(
 ) -> None:
     monkeypatch.setattr(up, "_NOTICED_S", 0.2)
     shown: list[Mapping[str, Any]] = []
-    status = up.await_healing(FakeDoor(kind, *healths), shown.append)
+    status = up.await_healing(FakeDoor(kind, *healths), lambda told, _: shown.append(told))
     assert status["services"][0]["health"] == ended
     assert shown[-1] == status
 
