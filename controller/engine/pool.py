@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
