@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import io
 import json
-import queue
 import tarfile
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
 from docker.utils.build import exclude_paths
 
-from controller import clock
+from controller.engine import supplies
 from controller.engine.client import DockerEngine
 from controller.engine.mapping import mapped_errors
 from controller.engine.progress import BuildError, BuildProgress
+from controller.engine.supplies import Stop
 from controller.errors import EngineConflictError, EngineError, EngineNotFoundError
+from controller.i18n import render
 
 Say = Callable[[str], None]
 """Takes one line of progress for a person."""
@@ -172,40 +172,16 @@ class Images:
             raise EngineError(f"The build of {tag} ended without an image.")
         return built
 
-    def pull(self, ref: str, *, first_word_s: float, say: Say) -> str | None:
-        """Pull `ref`; None where no registry gives it, or none speaks within `first_word_s`.
-
-        docker-py waits for a registry without limit, so the pull runs in a thread of its own that
-        is left behind when nothing answers; the engine ends it by itself.
-        """
-        repository, _, tag = ref.rpartition(":")
-        lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
-
-        def run() -> None:
-            try:
-                with mapped_errors(f"pull {ref}"):
-                    for line in self._api.pull(repository, tag=tag, stream=True, decode=True):
-                        lines.put(line)
-            except EngineError as error:
-                lines.put({"error": error.detail})
-            lines.put(None)
-
-        threading.Thread(target=run, name=f"pull {ref}", daemon=True).start()
-        deadline: float | None = clock.monotonic() + first_word_s
-        while True:
-            wait = None if deadline is None else max(0.0, deadline - clock.monotonic())
-            try:
-                line = lines.get(timeout=wait)
-            except queue.Empty:
-                say(f"no registry answered within {first_word_s:.0f} s")
-                return None
-            deadline = None
-            if line is None:
-                return self.id(ref)
-            if "error" in line:
-                say(str(line["error"]))
-                return None
-            say(f"{line.get('status', '')} {line.get('id', '')}".strip())
+    def pull(self, ref: str, *, silence_s: int, say: Say) -> str | None:
+        """Pull `ref`; its id, or None where no registry gives it or says a word for so long."""
+        try:
+            supplies.pull(
+                self._engine, ref, None, Stop(), lambda told: say(render(told)), silence_s
+            )
+        except EngineError as error:
+            say(error.detail)
+            return None
+        return self.id(ref)
 
     def import_tree(
         self, tree: Iterable[bytes], *, ref: str, changes: Iterable[str], labels: Mapping[str, str]

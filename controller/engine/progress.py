@@ -55,7 +55,8 @@ class BuildProgress:
         if not self._tail:
             return text("phase.reading_context")
         number, of = self._at
-        return text("phase.building", step=number, of=of, line=self._tail[-1][:_LONGEST])
+        line = _STEP.sub(r"\3", self._tail[-1])[:_LONGEST]
+        return text("phase.building", step=number, of=of, line=line)
 
 
 class PullProgress:

@@ -95,10 +95,17 @@ def _cut(answer: requests.Response) -> None:
         cast(Any, CancellableStream)(iter(()), answer).close()
 
 
-def pull(engine: DockerEngine, image: str, platform: str | None, stop: Stop, told: Told) -> None:
+def pull(
+    engine: DockerEngine,
+    image: str,
+    platform: str | None,
+    stop: Stop,
+    told: Told,
+    silence_s: int = PULL_SILENCE_S,
+) -> None:
     """Pull one image. Raises PullError, SilentRegistryError, StoppedError, EngineError."""
     progress = PullProgress()
-    with _client(engine, PULL_SILENCE_S, stop) as client:
+    with _client(engine, silence_s, stop) as client:
         try:
             with mapped_errors(f"pulling {image}"):
                 for line in client.pull(image, stream=True, decode=True, platform=platform):

@@ -14,21 +14,9 @@ from datetime import datetime
 from functools import partial
 
 from controller import clock
-from controller.engine.context import ContextError
-from controller.engine.mapping import (
-    BadCommandError,
-    ImageMissingError,
-    NamespaceGoneError,
-    PortTakenError,
-)
 from controller.engine.pool import EnginePool
 from controller.engine.progress import BuildError
-from controller.engine.supplies import (
-    PULL_SILENCE_S,
-    PullError,
-    SilentRegistryError,
-    StoppedError,
-)
+from controller.engine.supplies import PullError, StoppedError
 from controller.errors import (
     EngineConflictError,
     EngineError,
@@ -36,12 +24,12 @@ from controller.errors import (
     EngineUnreachableError,
 )
 from controller.health.verdict import exit_sentence
-from controller.model.build import Pull
 from controller.model.observation import ContainerObs, State
 from controller.model.recovery import Claim
 from controller.model.spec import ContainerSpec, Mount, StackSpec
 from controller.model.text import Text, text
 from controller.model.view import Health, OperationView, Verdict
+from controller.orchestrator.explain import explain
 from controller.orchestrator.intent import who_ended
 from controller.orchestrator.orphans import GRACE_S
 from controller.orchestrator.outcome import Outcome, Status, passes
@@ -152,7 +140,9 @@ class Execution:
             outcome = Outcome(Status.UNHEALTHY, text("result.cancelled"))
         except EngineError as error:
             detail = error.output if isinstance(error, BuildError) else error.detail
-            outcome = Outcome(Status.FAILED, self._explain(op, error), detail)
+            outcome = Outcome(
+                Status.FAILED, explain(self._stack.services.get(op.service), error), detail
+            )
         else:
             return Outcome(Status.DONE)
         failed = outcome.cause is not None and outcome.status is Status.FAILED
@@ -369,35 +359,6 @@ class Execution:
         except EngineError:
             return []
         return [line.rstrip() for line in tail.splitlines() if line.strip()]
-
-    def _explain(self, op: PlannedOp, error: EngineError) -> Text:
-        spec = self._stack.services.get(op.service)
-        if spec is None:
-            return text("fail.engine", detail=error.detail)
-        image = spec.container.image
-        if isinstance(error, ImageMissingError):
-            never = spec.source.policy.when is Pull.NEVER
-            return text("fail.image_never" if never else "fail.image_missing", image=image)
-        if isinstance(error, SilentRegistryError):
-            return text("fail.pull_silent", image=image, seconds=PULL_SILENCE_S)
-        if isinstance(error, PullError):
-            return text("fail.pull", image=image, detail=error.detail)
-        if isinstance(error, BuildError):
-            return text("fail.build", image=image, step=error.step or "–", why=error.detail)
-        if isinstance(error, ContextError):
-            return text("fail.context", detail=error.detail, remedy=error.remedy or "")
-        if isinstance(error, PortTakenError):
-            return text("fail.port_taken", port=error.port or self._first_port(op.service))
-        if isinstance(error, BadCommandError):
-            return text("fail.command", detail=error.detail)
-        if isinstance(error, NamespaceGoneError):
-            return text("fail.namespace_gone", detail=error.detail)
-        return text("fail.engine", detail=error.detail)
-
-    def _first_port(self, service: str) -> int:
-        declared = self._stack.services.get(service)
-        ports = declared.container.ports if declared else ()
-        return (ports[0].published if ports else None) or 0
 
 
 def _as_planned(spec: ContainerSpec, op: PlannedOp) -> ContainerSpec:

@@ -7,11 +7,10 @@ service; the hub's own convergence gives way to a person.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from controller import clock
@@ -36,11 +35,12 @@ from controller.model.view import (
 )
 from controller.orchestrator import goals, orphans
 from controller.orchestrator.executor import Care, Execution
+from controller.orchestrator.live import Live, LiveOperations
 from controller.orchestrator.notices import Notices
 from controller.orchestrator.outcome import Outcome
 from controller.orchestrator.plan import Plan
 from controller.orchestrator.reconcile import Goal, reconcile
-from controller.orchestrator.results import result_of, results, status_of, steps
+from controller.orchestrator.results import is_over, result_of, results, status_of, steps
 from controller.orchestrator.supplier import Supplier
 from controller.orchestrator.supply import only_images, supplies
 from controller.orchestrator.world import Activity, World
@@ -50,16 +50,6 @@ from controller.tasks import Tasks
 
 log = logging.getLogger(__name__)
 _RECENT = 20
-
-
-@dataclass(slots=True)
-class _Live:
-    """An operation under way. `services` are those on which it still has something to do."""
-
-    view: OperationView
-    services: frozenset[str]
-    done: asyncio.Event = field(default_factory=asyncio.Event)
-    execution: Execution | None = None
 
 
 class Lifecycle:
@@ -81,7 +71,7 @@ class Lifecycle:
         self._notices = notices
         self._tasks = tasks
         self._supplier = Supplier(pool, store, scratch)
-        self._live: dict[str, _Live] = {}
+        self._live = LiveOperations()
         self._recent: deque[OperationView] = deque(maxlen=_RECENT)
         self.preempted = False
         """True when a person's request ended convergence early: the rest of it is still owed."""
@@ -212,7 +202,7 @@ class Lifecycle:
         found = containers[order.service]
         life, state = (found.incarnation, found.state) if found else ("", State.MISSING)
         # Who ended what ran a moment ago is not known yet: it may have been a person.
-        if (life, state) != (order.life, order.state) or self._conflicts(names):
+        if (life, state) != (order.life, order.state) or self._live.conflicts(names):
             return None
         if self._world.desired(order.service) is Desired.STOPPED:
             return None
@@ -236,7 +226,7 @@ class Lifecycle:
 
     def acting_on(self, service: str) -> OperationView | None:
         """The operation under way that holds this service."""
-        found = self._conflicts(frozenset({service}))
+        found = self._live.conflicts(frozenset({service}))
         return found[0].view if found else None
 
     async def converge(
@@ -261,7 +251,7 @@ class Lifecycle:
             self.preempted = False
             return True
         involved = frozenset((*goal.run, *goal.stop))
-        if self._conflicts(involved):
+        if self._live.conflicts(involved):
             return False
         targets = tuple(dict.fromkeys((*goal.run, *goal.stop)))
         live = self._reserve(OperationKind.CONVERGE, targets, involved, "hub")
@@ -296,19 +286,9 @@ class Lifecycle:
         needed = supplies(self._stack, seen, self._supplier.pulls, clock.now(), by_hand=by_hand)
         return reconcile(self._stack, goal, seen, healthy, needed)
 
-    def _conflicts(
-        self, services: frozenset[str], kind: OperationKind = OperationKind.START
-    ) -> list[_Live]:
-        """Operations under way on the same services, or on the same services' images."""
-        return [
-            live
-            for live in self._live.values()
-            if live.services & services and live.view.kind.on_images is kind.on_images
-        ]
-
     async def _make_way(self, services: frozenset[str], kind: OperationKind) -> None:
         """End what the hub does by itself in a person's way. Raises ConflictError otherwise."""
-        for live in self._conflicts(services, kind):
+        for live in self._live.conflicts(services, kind):
             if not live.view.kind.by_hub:
                 busy = ", ".join(sorted(live.services & services))
                 raise ConflictError(
@@ -326,8 +306,8 @@ class Lifecycle:
         targets: tuple[str, ...],
         services: frozenset[str],
         by: str,
-    ) -> _Live:
-        if self._conflicts(services, kind):
+    ) -> Live:
+        if self._live.conflicts(services, kind):
             raise ConflictError("Another operation was just begun on the same services.")
         view = OperationView(
             id=clock.new_id("op"),
@@ -337,17 +317,17 @@ class Lifecycle:
             requested_at=clock.now(),
             requested_by=by,
         )
-        live = _Live(view, services)
+        live = Live(view, services)
         self._live[view.id] = live
         return live
 
-    def _release(self, live: _Live) -> None:
+    def _release(self, live: Live) -> None:
         self._live.pop(live.view.id, None)
         live.done.set()
         if self.preempted:
             self.on_owed()
 
-    def _launch(self, live: _Live, plan: Plan, care: Care | None = None) -> None:
+    def _launch(self, live: Live, plan: Plan, care: Care | None = None) -> None:
         outcomes: dict[int, Outcome] = {}
 
         def on_step(op_id: int, outcome: Outcome) -> None:
@@ -355,7 +335,7 @@ class Lifecycle:
             live.view = replace(live.view, steps=steps(plan, outcomes))
             self._notices.operation(live.view)
             service = next(op.service for op in plan.ops if op.id == op_id)
-            if all(op.id in outcomes and outcomes[op.id].status.over for op in plan.of(service)):
+            if live.view.kind is not OperationKind.HEAL and is_over(plan, service, outcomes):
                 self._let_go(live, service, result_of(plan, service, outcomes))
 
         live.execution = Execution(
@@ -370,22 +350,22 @@ class Lifecycle:
         )
         if live.view.kind is not OperationKind.HEAL:
             live.services &= frozenset(plan.acts_on)
-        for service in () if live.view.kind.on_images else plan.acts_on:
+        for service in plan.acts_on if live.touched else ():
             self._world.note(service, None)
             self._world.act(service, Activity(live.view.id, text("phase.waiting")))
         self._tasks.spawn(f"operation {live.view.id}", self._run(live, plan, live.execution))
 
-    def _let_go(self, live: _Live, service: str, result: ServiceResult) -> None:
+    def _let_go(self, live: Live, service: str, result: ServiceResult) -> None:
         """Free a service before the whole operation is over, which may go on for long (with a
         build, say): people may ask for it again, and healing may look after it."""
-        if live.view.kind is OperationKind.HEAL or live.view.kind.on_images:
+        if service not in live.touched:
             return
         if result.outcome == "blocked":
             self._world.note(service, Verdict(Health.BLOCKED, result.cause))
         self._world.act(service, None)
         live.services -= {service}
 
-    async def _run(self, live: _Live, plan: Plan, execution: Execution) -> None:
+    async def _run(self, live: Live, plan: Plan, execution: Execution) -> None:
         try:
             outcomes = await execution.run()
             ended = results(plan, outcomes)
@@ -398,17 +378,11 @@ class Lifecycle:
                 self._world.note(name, Verdict(Health.BLOCKED, result.cause))
         # On disk first: an operation is over when its end is stored and its services are free.
         final = replace(live.view, status=status, ended_at=clock.now(), results=ended)
-        others = frozenset(
-            name
-            for other in self._live.values()
-            if other is not live and not other.view.kind.on_images
-            for name in other.services
-        )
         try:
-            await self._store.finish(final, others)
+            await self._store.finish(final, self._live.touched_beside(live))
         finally:
             live.view = final
-            for service in () if live.view.kind.on_images else live.services:
+            for service in live.touched:
                 self._world.act(service, None)
             self._recent.appendleft(final)
             self._release(live)

@@ -27,6 +27,11 @@ def results(plan: Plan, outcomes: Mapping[int, Outcome]) -> dict[str, ServiceRes
     return ended
 
 
+def is_over(plan: Plan, service: str, outcomes: Mapping[int, Outcome]) -> bool:
+    """Whether nothing more is going to be done to the service."""
+    return all(op.id in outcomes and outcomes[op.id].status.over for op in plan.of(service))
+
+
 def steps(plan: Plan, outcomes: Mapping[int, Outcome]) -> tuple[StepView, ...]:
     """The plan's operations with where each stands."""
     waiting = Outcome(Status.WAITING)

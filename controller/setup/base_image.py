@@ -20,7 +20,7 @@ REF = "heal7/python-base:3.13-trixie"
 UPSTREAM = "python:3.13-slim-trixie"
 LABEL = "heal7.base"
 _PACKAGES = "python3,python3-venv,ca-certificates"
-_FIRST_WORD_S = 10.0
+_SILENCE_S = 20
 _CHUNK = 1 << 20
 _LEFT_OUT = (
     "./var/cache/apt/*",
@@ -43,7 +43,7 @@ def make(images: Images, machine: system.Machine, say: Say) -> str:
     local = images.id(UPSTREAM)
     if local is None:
         say(f"asking a registry for {UPSTREAM}")
-        local = images.pull(UPSTREAM, first_word_s=_FIRST_WORD_S, say=say)
+        local = images.pull(UPSTREAM, silence_s=_SILENCE_S, say=say)
     if local is not None:
         return _from_upstream(images, say)
     return _from_packages(images, machine, say)

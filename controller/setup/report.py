@@ -54,11 +54,17 @@ def causes(operation: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def summary(services: Sequence[Mapping[str, Any]]) -> str:
-    """`3/5 healthy; waiting for a, b`."""
+def summary(services: Sequence[Mapping[str, Any]], operation: Mapping[str, Any]) -> str:
+    """`3/5 healthy; waiting for a, b`, and how far that is which takes long, such as a build."""
     waiting = [str(s.get("name")) for s in services if s.get("health") != "healthy"]
     line = f"{len(services) - len(waiting)}/{len(services)} healthy"
-    return f"{line}; waiting for {', '.join(waiting)}" if waiting else line
+    long = [
+        f"{step.get('service')}: {step['progress']}"
+        for step in operation.get("steps") or []
+        if step.get("status") == "running" and step.get("progress")
+    ]
+    told = [f"{line}; waiting for {', '.join(waiting)}" if waiting else line, *long]
+    return ". ".join(told)
 
 
 def timings_line(timings: Mapping[str, float], total_s: float) -> str:

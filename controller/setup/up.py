@@ -180,7 +180,7 @@ def _follow(door: hub.HubDoor, board: Board, phase: Phase) -> Mapping[str, Any]:
     while True:
         services = door.get("/orchestration/status").get("services") or []
         board.below = report.services_table(services)
-        phase.say(report.summary(services))
+        phase.say(report.summary(services, operation))
         operation = door.get(f"/orchestration/operations/{identity}")
         if operation.get("status") != "running":
             return operation

@@ -143,6 +143,15 @@ class FakeHub(HealingFacts):
         self.services[name] = replace(self.services[name], **({"since": clock.now()} | facts))
         self.publish("service", {"service": {"name": name}})
 
+    def scale(self, name: str, count: int) -> None:
+        """A service runs in so many containers from now on, of which the last is not well."""
+        one = self.services.pop(name)
+        for number in range(1, count + 1):
+            key = f"{name}-{number}"
+            health = Health.UNHEALTHY if number == count else Health.HEALTHY
+            self.services[key] = replace(one, name=key, replica_of=name, health=health)
+        self.publish("service", {"service": {"name": name}})
+
     def abandon(self, *names: str) -> None:
         """These services are in no file any more, and their containers still run."""
         made = self.now - timedelta(days=3)
@@ -260,6 +269,14 @@ class FakeHub(HealingFacts):
         if now + 1 < len(steps):
             steps[now + 1] = replace(steps[now + 1], status="running")
         self._replace(replace(operation, steps=tuple(steps)))
+
+    def progress(self, progress: Text) -> None:
+        """Say how far the running step is."""
+        operation = self.asked[0]
+        steps = tuple(
+            replace(s, progress=progress) if s.status == "running" else s for s in operation.steps
+        )
+        self._replace(replace(operation, steps=steps))
 
     def finish(self, failed: Mapping[str, str] | None = None) -> None:
         """End the newest operation; `failed` maps names to the engine's own words."""

@@ -19,6 +19,7 @@ from controller import clock
 from controller.errors import ConflictError
 from controller.model.recovery import Pause
 from controller.model.rehearsal import Stage as Station
+from controller.model.text import text
 from tests.e2e.pages_support import healthy
 from tests.e2e.pages_support_browser import Stage, staged
 from tests.e2e.pages_support_data import audited
@@ -117,6 +118,15 @@ async def test_nothing_overflows(stage: Stage, path: str, lang: str) -> None:
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])
+async def test_a_service_in_several_containers_fits(stage: Stage, lang: str) -> None:
+    stage.hub.scale("saju-service", 3)
+    async with stage.page("/dashboard/services/saju-service", lang=lang) as page:
+        await expect(page.locator(".rows.latest li")).to_have_count(3)
+        await expect(page.locator("#do-restart-saju-service")).to_be_visible()
+        await fits(page, f"replicas-{lang}")
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
 async def test_the_dialog_fits_in_every_phase(stage: Stage, lang: str) -> None:
     hub = stage.hub
     hub.reset()
@@ -133,6 +143,10 @@ async def test_the_dialog_fits_in_every_phase(stage: Stage, lang: str) -> None:
         hub.advance()
         await expect(page.locator("#confirm .steps .t-ok").first).to_be_visible()
         await fits(page, f"dialog-progress-{lang}")
+        line = f"COPY --from=build {'/opt/very/long/path' * 9} /app"
+        hub.progress(text("phase.building", step=3, of=12, line=line))
+        await expect(page.locator("#confirm .steps .detail")).to_contain_text("/opt/very/long")
+        await fits(page, f"dialog-building-{lang}")
         hub.finish({"saju-service": "OCI runtime: bind 0.0.0.0:8012: address already in use"})
         await expect(page.locator("#confirm .results")).to_be_visible()
         await fits(page, f"dialog-failed-{lang}")

@@ -100,6 +100,13 @@ class Witness:
             with contextlib.suppress(NotFound):
                 container.remove(force=True, v=True)
 
+    def remove_images(self, label: str, *refs: str) -> None:
+        """Remove these images, by name or id, and the nameless ones that carry the label."""
+        nameless: Json = {"label": label, "dangling": True}
+        for ref in [*refs, *(str(i.id) for i in self.api.images.list(filters=nameless))]:
+            with contextlib.suppress(NotFound):
+                self.api.images.remove(ref, force=True)
+
     def sweep(self, project: str) -> None:
         """Remove everything that carries the project's label."""
         self.remove_containers(project)

@@ -4,17 +4,15 @@ meanwhile, and touches nothing that runs before the new image is there.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import docker.errors
 import pytest
 
 from tests.integration.conftest import MakeHub, MakeStack, Ports
-from tests.integration.it_engine import Json, Witness
+from tests.integration.it_engine import PROJECT, Json, Witness
 from tests.integration.it_hub import HubProcess
 from tests.integration.it_registry import Registry, running_registry
 from tests.integration.it_stack import Stack, serving
@@ -30,6 +28,8 @@ class Scene:
     witness: Witness
     registry: Registry
     image: str
+    superseded: list[str]
+    """Images that had a name."""
 
     @property
     def app(self) -> Path:
@@ -78,7 +78,7 @@ def scene(
         "here": serving(image, free_port()),
     }
     stack.write()
-    found = Scene(stack, make_hub(stack), witness, registry, image)
+    found = Scene(stack, make_hub(stack), witness, registry, image, [])
     found.app.mkdir()
     (found.app / "word").write_text("one")
     (found.app / "secret.txt").write_text("not for the image")
@@ -88,9 +88,8 @@ def scene(
     yield found
     found.hub.stop()
     witness.remove_containers(stack.project)
-    for tag in (f"{stack.project}-built", pulled):
-        with contextlib.suppress(docker.errors.ImageNotFound):
-            witness.api.images.remove(tag, force=True)
+    label = f"{PROJECT}={stack.project}"
+    witness.remove_images(label, f"{stack.project}-built", pulled, *found.superseded)
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +154,7 @@ def test_a_build_that_is_asked_for_changes_no_container_until_the_next_start(
 
 def test_a_pull_that_is_asked_for_brings_the_newer_image(scene: Scene, up: Json) -> None:
     before = scene.life("pulled")
+    scene.superseded.append(scene.witness.one(scene.stack.project, "pulled")["Image"])
     scene.registry.put(scene.stack.project, "1", "two")
     assert scene.hub.client.done("services/pulled/pull")["pulled"]["outcome"] == "pulled"
     assert scene.life("pulled") == before

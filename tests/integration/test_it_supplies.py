@@ -14,6 +14,7 @@ import pytest
 from controller import clock
 from controller.engine import supplies
 from controller.engine.client import DockerEngine
+from controller.engine.images import Images
 from controller.engine.progress import BuildError
 from controller.engine.supplies import (
     PullError,
@@ -47,10 +48,8 @@ def registry() -> Iterator[Registry]:
 @pytest.fixture(autouse=True)
 def _swept(witness: Witness) -> Iterator[None]:
     yield
-    for image in witness.api.images.list():
-        for tag in image.tags:
-            if NAME in tag:
-                witness.api.images.remove(tag, force=True)
+    tags = [tag for image in witness.api.images.list() for tag in image.tags if NAME in tag]
+    witness.remove_images(f"made-by={NAME}", *tags)
 
 
 def _ignore(_: Text) -> None:
@@ -99,25 +98,42 @@ def test_where_there_is_no_registry_that_is_said(engine: DockerEngine) -> None:
 
 
 def test_a_registry_that_never_answers_is_not_waited_for_for_ever(
-    engine: DockerEngine, registry: Registry, monkeypatch: pytest.MonkeyPatch
+    engine: DockerEngine, registry: Registry
 ) -> None:
-    monkeypatch.setattr(supplies, "PULL_SILENCE_S", 1)
     with pytest.raises(SilentRegistryError):
-        supplies.pull(engine, f"{registry.address}/silent:1", None, Stop(), _ignore)
+        supplies.pull(engine, f"{registry.address}/silent:1", None, Stop(), _ignore, silence_s=1)
     assert registry.waiting.is_set()
+
+
+def test_set_up_pulls_too_and_goes_on_where_nobody_has_the_image(
+    engine: DockerEngine, registry: Registry, witness: Witness
+) -> None:
+    ref = registry.put(NAME, "2", "two")
+    said: list[str] = []
+    assert Images(engine).pull(ref, silence_s=5, say=said.append) == witness.api.images.get(ref).id
+    assert said[-1] == "Pulling its image: 1 of 1 layers, 0.0 of 0.0 MiB."
+    nowhere = f"{registry.address}/nobody:1"
+    assert Images(engine).pull(nowhere, silence_s=5, say=said.append) is None
+    assert "manifest unknown" in said[-1]
 
 
 def test_a_pull_can_be_ended(engine: DockerEngine, registry: Registry) -> None:
     ref = registry.put(f"slow-{NAME}", "1", "one", padding=3_000_000)
-    stop = Stop()
-    thread, failed = _in_thread(lambda: supplies.pull(engine, ref, None, stop, _ignore))
-    assert registry.waiting.wait(20)
+    stop, loading = Stop(), threading.Event()
+
+    def told(said: Text) -> None:
+        if said.params["size"]:
+            loading.set()
+
+    thread, failed = _in_thread(lambda: supplies.pull(engine, ref, None, stop, told))
+    assert loading.wait(20)
     begun = clock.monotonic()
     stop.now()
     thread.join(10)
     assert [type(error) for error in failed] == [StoppedError]
     assert clock.monotonic() - begun < 5
-    assert registry.left.wait(10)
+    # Nobody wants it any more, so the engine does not load the rest of it.
+    assert registry.left.wait(20)
 
 
 @pytest.fixture
@@ -128,7 +144,8 @@ def folder(tmp_path: Path) -> Path:
 
 def _spec(folder: Path, image: str, *lines: str) -> BuildSpec:
     (folder / "Dockerfile").write_text("\n".join((f"FROM {image}", *lines, "")))
-    return BuildSpec(str(folder), str(folder.parent), where="compose.yaml:3")
+    labels = (("made-by", NAME),)
+    return BuildSpec(str(folder), str(folder.parent), where="compose.yaml:3", labels=labels)
 
 
 def _build(engine: DockerEngine, spec: BuildSpec, tag: str = "1") -> list[Text]:
@@ -155,7 +172,7 @@ def test_args_target_labels_and_tags_reach_the_builder(
         spec,
         target="one",
         args=(("WHO", "you"),),
-        labels=(("own", "x"),),
+        labels=(*spec.labels, ("own", "x")),
         tags=(f"{NAME}:other", f"{NAME}-bare"),
     )
     told = _build(engine, spec)
@@ -166,7 +183,7 @@ def test_args_target_labels_and_tags_reach_the_builder(
     assert witness.api.images.get(f"{NAME}-bare:latest").attrs["Config"] == found
     assert told[0].key == "phase.reading_context"
     assert {said.key for said in told[1:]} == {"phase.building"}
-    assert told[-1].params["of"] == 4
+    assert told[-1].params["of"] == 5
 
 
 def test_hosts_and_memory_of_a_build_are_as_asked(
@@ -202,7 +219,7 @@ def test_a_failing_step_is_named_with_the_end_of_its_output(
     with pytest.raises(BuildError) as caught:
         _build(engine, spec)
     assert "code: 7" in caught.value.detail
-    assert caught.value.step.startswith("Step 2/2 : RUN echo before")
+    assert caught.value.step.startswith("Step 2/3 : RUN echo before")
     assert caught.value.output.endswith("the disk is locked")
     with pytest.raises(docker.errors.ImageNotFound):
         _config(witness)

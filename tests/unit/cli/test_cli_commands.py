@@ -172,6 +172,47 @@ def test_a_failed_service_names_its_cause_and_is_1(fake_hub: FakeHub, heal7: Hea
     assert document["results"]["saju-service"]["outcome"] == "failed"
 
 
+def test_a_build_is_followed_line_by_line(fake_hub: FakeHub, heal7: Heal7) -> None:
+    def building(state: str, progress: str | None) -> dict[str, object]:
+        step = {"op": "build_image", "service": "web", "cause": "asked for"}
+        told = operation("o1", state, "web", outcome="built", kind="build")
+        done = "done" if state == "succeeded" else "running"
+        return told | {"steps": [step | {"status": done, "progress": progress}]}
+
+    fake_hub.on(
+        "POST /orchestration/services/web/build?wait=false", building("running", None), status=202
+    )
+    fake_hub.on(
+        "GET /orchestration/operations/o1",
+        building("running", "step 1 of 2: FROM a"),
+        building("running", "step 1 of 2: FROM a"),
+        building("running", "step 2 of 2: \x1b[31mRUN make"),
+        building("succeeded", None),
+    )
+    done = heal7("compose", "build", "web")
+    assert done.returncode == 0, done.stderr
+    assert "✓  web  built  1.2 s" in done.stdout
+    assert done.stderr.splitlines() == [
+        "build image web: running",
+        "build image web: step 1 of 2: FROM a",
+        "build image web: step 2 of 2: �[31mRUN make",
+        "build image web: done",
+    ]
+
+
+def test_what_there_is_nothing_to_pull_of_is_no_failure(fake_hub: FakeHub, heal7: Heal7) -> None:
+    result = {"outcome": "not_pulled", "cause": "It is built.", "duration_ms": 0}
+    ended = operation("o1", "succeeded", "web", "db", outcome="pulled", kind="pull")
+    ended["results"]["web"] = result
+    fake_hub.on("POST /orchestration/pull-all?wait=false", ended, status=202)
+    done = heal7("compose", "pull")
+    assert done.returncode == 0, done.stderr
+    assert "–  web  not pulled" in done.stdout
+    assert "It is built." in done.stdout
+    assert "1 of 2 services done." in done.stdout
+    assert "did not make it" not in done.stdout
+
+
 def test_several_services_are_one_request_each_and_one_document(
     fake_hub: FakeHub, heal7: Heal7
 ) -> None:

@@ -38,6 +38,7 @@ class FakeEngine:
         """Services that end at once when started, with their exit code."""
         self.output = ""
         self.silent = False
+        self.images = {IMAGE: IMAGE_ID}
         self.held: dict[str, threading.Event] = {}
         """Commands that wait until a test lets them go."""
         self.begun: dict[str, threading.Event] = {}
@@ -76,7 +77,7 @@ class FakeEngine:
 
     def image_ids(self, references: Iterable[str]) -> dict[str, str]:
         self._answer()
-        return dict.fromkeys(set(references) & {IMAGE}, IMAGE_ID)
+        return {ref: self.images[ref] for ref in references if ref in self.images}
 
     def container_labels(self, name: str) -> dict[str, str] | None:
         self._answer()

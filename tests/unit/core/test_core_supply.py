@@ -195,6 +195,12 @@ def test_only_what_is_built_is_built_and_only_the_rest_is_pulled() -> None:
     assert results(pull, {1: Outcome(Status.DONE)})["b"].outcome == "pulled"
 
 
+def test_the_one_image_of_several_containers_is_built_once() -> None:
+    both = [replace(of(f"a-{n}", build=True), replica_of="a", number=n) for n in (1, 2)]
+    plan = only_images(stack(*both), OperationKind.BUILD, ("a-1", "a-2"))
+    assert str(plan) == "1 build_image a-1 [heal7/app:1]: cause.build"
+
+
 def test_a_build_that_was_cut_short_moves_no_container() -> None:
     declared = stack(of("a", build=True))
     cut = OperationView(

@@ -56,7 +56,13 @@ def test_the_table_names_address_health_and_reason() -> None:
     text = out.getvalue()
     assert "http://localhost:8010" in text
     assert "the image is missing [x]" in text
-    assert report.summary(services) == "1/2 healthy; waiting for b"
+    assert report.summary(services, {}) == "1/2 healthy; waiting for b"
+    steps = [
+        {"service": "b", "status": "running", "progress": "Building its image."},
+        {"service": "b", "status": "done", "progress": "Pulling its image."},
+    ]
+    told = report.summary(services, {"steps": steps})
+    assert told == "1/2 healthy; waiting for b. b: Building its image."
 
 
 def test_causes_name_only_what_went_wrong() -> None:
