@@ -65,6 +65,18 @@ def causes(operation: Mapping[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
+def orphans(status: Mapping[str, Any]) -> str:
+    """One sentence on containers that no compose file speaks of; empty where there are none."""
+    found = status.get("orphans") or []
+    names = ", ".join(f"{one.get('name')} ({one.get('service')})" for one in found)
+    if not names:
+        return ""
+    return (
+        f"Left from services that no compose file speaks of: {names}. "
+        "`heal7 compose orphans --remove` removes them."
+    )
+
+
 def summary(services: Sequence[Mapping[str, Any]], operation: Mapping[str, Any]) -> str:
     """`3/5 healthy; waiting for a, b`, and how far that is which takes long, such as a build."""
     waiting = [str(s.get("name")) for s in services if s.get("health") != "healthy"]

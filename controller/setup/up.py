@@ -273,6 +273,8 @@ def _show(
                 markup=False,
                 highlight=False,
             )
+    if left := report.orphans(status):
+        console.print(f"! {left}", style="yellow", markup=False, highlight=False)
     address = door.url.replace("127.0.0.1", "localhost")
     console.print(f"\nDashboard: {address}/dashboard", highlight=False)
     console.print(report.timings_line(board.timings(), board.seconds()), highlight=False)

@@ -85,6 +85,13 @@ def test_causes_name_only_what_went_wrong() -> None:
     ]
 
 
+def test_orphans_are_told_with_how_to_be_rid_of_them() -> None:
+    assert report.orphans({"services": []}) == ""
+    told = report.orphans({"orphans": [{"name": "shop-old-1", "service": "old"}]})
+    assert "shop-old-1 (old)" in told
+    assert "heal7 compose orphans --remove" in told
+
+
 class FakeDoor(hub.HubDoor):
     """Tells of one service after another moment; `kind` is what is wrong with it."""
 
