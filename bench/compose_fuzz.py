@@ -50,10 +50,10 @@ def main() -> int:
 
 def _hostile() -> Report:
     report, found = Report(), list(readings(("hub", "command")))
-    refused = {case.name: case.refused for case in CASES}
+    cases = {case.name: case for case in CASES}
     for one in found:
-        expected = "refused" if refused[one.name] else "read"
-        if one.outcome != expected or refused[one.name] not in one.said:
+        fault = cases[one.name].fault(one.by)
+        if one.outcome != ("refused" if fault else "read") or fault not in one.said:
             report.faults.append(f"{one.name} ({one.by}) {one.outcome}: {one.said}")
         if one.seconds > _SLOWEST_S or one.megabytes > _MEMORY_MB:
             report.faults.append(f"{one.name} ({one.by}): {one.seconds} s, {one.megabytes} MB")

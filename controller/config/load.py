@@ -37,6 +37,8 @@ from controller.model.workflow import Definition
 
 DEFAULT_PROJECT = "heal7"
 _MOST_REPLICAS = 200
+# Of all services that run in several; each is a service of its own to the hub.
+_MOST_IN_ALL = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,14 @@ def load(config_file: Path, env: Mapping[str, str]) -> HubConfig:
 def _check_replicas(compiled: Compiled) -> None:
     """That no two would be called alike, and that this is one machine."""
     services = compiled.model["services"]
-    for name, count in replicas_of(services).items():
+    replicas = replicas_of(services)
+    if (total := sum(replicas.values())) > _MOST_IN_ALL:
+        compiled.report.fault(
+            compiled.tree.where("services"),
+            f"services: {total} containers of services that run in several; at most {_MOST_IN_ALL} "
+            "are run",
+        )
+    for name, count in replicas.items():
         mark = compiled.tree.where("services", name)
         if count > _MOST_REPLICAS:
             compiled.report.fault(

@@ -33,12 +33,18 @@ Write = Callable[[Path], None]
 
 @dataclass(frozen=True, slots=True)
 class Hostile:
-    """One project. `refused` is part of the fault that must be told; '' where it is to be read."""
+    """One project. `refused` is part of the fault that must be told; '' where it is to be read.
+    `by_hub`: the hub refuses it, while the command prints what it says."""
 
     name: str
     write: Write
     refused: str = ""
     env: tuple[tuple[str, str], ...] = ()
+    by_hub: bool = False
+
+    def fault(self, by: str) -> str:
+        """What a reader must say of it; empty where it reads it."""
+        return "" if self.by_hub and by == "command" else self.refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +211,7 @@ _ENV = "services: {a: {image: i, env_file: x}}\n"
 _LABELS = "services: {a: {image: i, label_file: x}}\n"
 _EXTENDS = "services: {a: {extends: {file: x, service: a}}}\n"
 _INCLUDE_ENV = "include: [{path: b.yaml, env_file: x}]\n"
+_BUILD = "services: {a: {build: {context: ., dockerfile: x}}}\n"
 _FILES = (
     "services: {a: {image: i, secrets: [s], configs: [c]}}\n"
     "secrets: {s: {file: x}}\nconfigs: {c: {file: x}}\n"
@@ -224,6 +231,7 @@ def _special() -> Iterator[Hostile]:
         yield Hostile(f"{kind} as env_file", _place("x", make, _ENV), beyond)
         yield Hostile(f"{kind} as label_file", _place("x", make, _LABELS), beyond)
         yield Hostile(f"{kind} as extends.file", _place("x", make, _EXTENDS), beyond)
+        yield Hostile(f"{kind} as Dockerfile", _place("x", make, _BUILD))
         # The engine mounts these; nobody reads them.
         yield Hostile(f"{kind} as file of a secret", _place("x", make, _FILES))
     yield Hostile("a folder as compose.yaml", _place("compose.yaml", Path.mkdir), _NOT_A_FILE)
@@ -231,6 +239,7 @@ def _special() -> Iterator[Hostile]:
     yield Hostile("a link to itself", _place("x", _loop, _ENV), "x: ")
     yield Hostile("4 GB as compose.yaml", _place("compose.yaml", _sparse), "larger than")
     yield Hostile("4 GB as .env", _place(".env", _sparse), "larger than")
+    yield Hostile("4 GB as Dockerfile", _place("x", _sparse, _BUILD))
     yield Hostile("4 GB as env_file", _place("x", _sparse, _ENV), "larger than")
 
 
@@ -242,12 +251,14 @@ def _leaving() -> Iterator[Hostile]:
         "project_directory of an include": "include: [{{path: b.yaml, project_directory: ..}}]\n",
         "env_file": "services: {{a: {{image: i, env_file: '{path}'}}}}\n",
         "label_file": "services: {{a: {{image: i, label_file: '{path}'}}}}\n",
+        "dockerfile": "services: {{a: {{build: {{context: ., dockerfile: '{path}'}}}}}}\n",
         "extends": "services: {{a: {{extends: {{file: '{path}', service: a}}}}}}\n",
     }
     for key, text in texts.items():
         for path in ("../outside", "/etc/hostname", "sub/../../outside"):
             write = _compose(text.format(path=path), b_=SERVICE)
-            yield Hostile(f"{key}: {path}", write, _OUT)
+            # What a build may not read is refused when it is built; all else of the stack runs.
+            yield Hostile(f"{key}: {path}", write, "" if key == "dockerfile" else _OUT)
     yield Hostile("a link out of the project", _place("x", _outside, _ENV), _OUT)
 
 
@@ -301,6 +312,10 @@ CASES: tuple[Hostile, ...] = (
             b_="services:\n  b: " + _large(5000)), "extend"),
     Hostile("500 services that extend one of 100 variables",
         _compose(_services(500, "{{extends: base}}") + "  base: " + _large(100))),
+    Hostile("a service in a million containers",
+        _compose("services: {a: {image: i, scale: 1000000}}\n"), "containers", by_hub=True),
+    Hostile("2,000 services in a hundred containers each",
+        _compose(_services(2000, "{{image: i, scale: 100}}")), "containers", by_hub=True),
     Hostile("a command of 250,000 quotes",
         _compose("services: {a: {image: i, command: \"" + "'' " * 83_000 + "\"}}\n")),
     Hostile("a file that includes itself", _compose("include: [compose.yaml]\n"), "cycle"),
