@@ -62,7 +62,7 @@ def status(answer: Json, hub_url: str, width: int, *, utf8: bool) -> list[Text]:
         said = f"Paused since {since} by {pause.get('by')}: it watches and heals nothing. "
         made += paragraph(f"{said}`heal7 resume` ends that.", width, style="yellow")
     if answer.get("orphans"):
-        names = ", ".join(f"{one.get('name')} ({one.get('service')})" for one in answer["orphans"])
+        names = ", ".join(map(_orphan, answer["orphans"]))
         said = f"Left from services that no compose file speaks of: {names}. "
         made += paragraph(f"{said}`heal7 compose orphans` tells more.", width, style="yellow")
     if services:
@@ -70,6 +70,11 @@ def status(answer: Json, hub_url: str, width: int, *, utf8: bool) -> list[Text]:
         rows = [_service_row(service, utf8=utf8) for service in services]
         made.extend(lines(_SERVICE_COLUMNS, rows, width))
     return made
+
+
+def _orphan(one: Json) -> str:
+    since = words.moment(one.get("since"), "%Y-%m-%d %H:%M")
+    return f"{one.get('name')} ({one.get('service')}, since {since})"
 
 
 def orphans(found: Sequence[Json], width: int, *, utf8: bool) -> list[Text]:

@@ -54,7 +54,8 @@ def test_they_are_shown_and_left_alone(hub: FakeHub, heal7: Heal7) -> None:
 
 def test_ps_names_them(fake_hub: FakeHub, heal7: Heal7) -> None:
     fake_hub.on("GET /orchestration/status", {"services": [], "orphans": [OLD]})
-    assert "shop-old-1 (old)" in heal7("ps").stdout
+    told = " ".join(heal7("ps", TZ="UTC").stdout.split())
+    assert "shop-old-1 (old, since 2026-01-02 03:04)" in told
 
 
 def test_none_is_said_too(fake_hub: FakeHub, heal7: Heal7) -> None:
