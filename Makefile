@@ -37,6 +37,7 @@ bench: venv-dev ## Measure against plain Compose, the engine, a watcher and work
 	@.venv/bin/heal7 up && .venv/bin/python bench/lifecycle.py $(ARGS) && .venv/bin/python bench/kills.py
 	@.venv/bin/python bench/healing.py --only crash,hang,feed
 	@.venv/bin/python bench/services.py
+	@.venv/bin/python bench/contracts.py
 	@.venv/bin/python bench/workflows.py
 	@.venv/bin/python bench/logs.py
 	@.venv/bin/python bench/history.py

@@ -44,6 +44,7 @@ def service(view: ServiceView, language: str, now: datetime) -> dict[str, Any]:
         "since": rfc3339(view.since),
         "operation": view.busy,
         "incident": view.incident,
+        "replica_of": view.replica_of or None,
     }
 
 

@@ -43,6 +43,9 @@ class Service(BaseModel):
     since: str = Field(description="When `health` last changed.")
     operation: str | None = Field(description="The operation acting on it now.")
     incident: str | None = Field(description="The open incident.")
+    replica_of: str | None = Field(
+        description="The service of which this is one of several containers."
+    )
 
 
 class PauseFacts(BaseModel):

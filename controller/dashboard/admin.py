@@ -8,7 +8,8 @@ from datetime import datetime
 
 from controller.dashboard import wording
 from controller.dashboard.incidents import Badge
-from controller.dashboard.present import Headline, Tone
+from controller.dashboard.marks import Tone
+from controller.dashboard.present import Headline
 from controller.i18n import sentence_of, word
 from controller.model.hub_state import AuditLine, HubState, StoreState
 

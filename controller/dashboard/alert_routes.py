@@ -121,7 +121,7 @@ class AlertPages:
         """Raises UnknownServiceError, QuestionError."""
         language = _language(request)
         service = said.get("service") or None
-        if service is not None and service not in self._frame.marks(language):
+        if service is not None and service not in self._names(language):
             raise UnknownServiceError(word("ui.alerts.no_service", language, name=service[:100]))
         try:
             rule = Rule(said["rule"]) if said.get("rule") else None
@@ -170,10 +170,14 @@ class AlertPages:
             "tested": _tested(sent, request.query_params.get("tested", ""), language),
             "durations": alerts.DURATIONS,
             "rules": [(rule, alerts.rule_name(rule, language)) for rule in Rule],
-            "names": list(self._frame.marks(language)),
+            "names": self._names(language),
             "query": query,
             "wakes": "",
         }
+
+    def _names(self, language: str) -> list[str]:
+        """What alerts are about: each of several containers by itself."""
+        return [name for name, one in self._frame.marks(language).items() if one.containers == 1]
 
     async def _past(self, before: str | None) -> tuple[Page, bool]:
         try:

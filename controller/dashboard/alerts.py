@@ -10,7 +10,8 @@ from controller.alerts import message
 from controller.alerts.outbox import Pulse
 from controller.dashboard import wording
 from controller.dashboard.incidents import Badge
-from controller.dashboard.present import Headline, Tone
+from controller.dashboard.marks import Tone
+from controller.dashboard.present import Headline
 from controller.i18n import render, word
 from controller.model.alert import (
     Alert,

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from controller.dashboard import wording
-from controller.dashboard.present import Action, Headline, Tone
+from controller.dashboard.marks import Tone
+from controller.dashboard.present import Action, Headline
 from controller.i18n import render, word
 from controller.model.incident import TOUCHES, Ending, Incident, Kind
 from controller.model.recovery import Pause

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from controller.dashboard import wording
-from controller.dashboard.present import Mark
+from controller.dashboard.marks import Mark
 from controller.i18n import render, word
 from controller.metrics.answer import Comparison, Line, Values, Window
 from controller.metrics.library import Availability, History, Summary

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from controller.dashboard.incidents import Line
-from controller.dashboard.present import Action, Row, Tone
+from controller.dashboard.marks import Tone
+from controller.dashboard.present import Action, Row
 from controller.i18n import LANGUAGES, word
 
 MOST = 40

@@ -10,52 +10,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from controller.dashboard import wording
+from controller.dashboard.marks import ATTENTION, SEVERITY, Mark, Tone, marks
 from controller.i18n import render, word
 from controller.model.observation import State
 from controller.model.view import (
     Desired,
-    Health,
     OperationKind,
     OperationView,
     ServiceView,
     StackView,
 )
-
-
-class Tone(StrEnum):
-    """The five moods of the page; each has a colour, and never a colour alone."""
-
-    OK = "ok"
-    BUSY = "busy"
-    WARN = "warn"
-    BAD = "bad"
-    IDLE = "idle"
-
-
-_LOOK: Mapping[Health, tuple[Tone, str]] = {
-    Health.HEALTHY: (Tone.OK, "check"),
-    Health.STARTING: (Tone.BUSY, "busy"),
-    Health.UNHEALTHY: (Tone.WARN, "warn"),
-    Health.BLOCKED: (Tone.WARN, "blocked"),
-    Health.HELD: (Tone.WARN, "held"),
-    Health.UNKNOWN: (Tone.WARN, "question"),
-    Health.FAILED: (Tone.BAD, "fail"),
-    Health.STOPPED: (Tone.IDLE, "stopped"),
-}
-_SEVERITY = (
-    Health.FAILED,
-    Health.UNHEALTHY,
-    Health.BLOCKED,
-    Health.HELD,
-    Health.UNKNOWN,
-    Health.STARTING,
-    Health.HEALTHY,
-    Health.STOPPED,
-)
-_ATTENTION = frozenset(_SEVERITY[:5])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +40,6 @@ class Action:
     @property
     def takes_down(self) -> bool:
         return self.verb not in ("start", "resume")
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A service by name and how it is, where it is only mentioned.
-
-    `attention`: something is wrong and nobody is at it yet.
-    """
-
-    name: str
-    tone: Tone
-    icon: str
-    word: str
-    attention: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,32 +172,15 @@ def orphans(view: StackView, language: str, now: datetime) -> Orphans | None:
     return Orphans(tuple(lines), action)
 
 
-def marks(
-    view: StackView, operations: Sequence[OperationView], language: str
-) -> Mapping[str, Mark]:
-    """Every service by name; one that an operation acts on shows what is being done to it."""
-    kinds = {operation.id: operation.kind for operation in operations}
-    return {s.name: _mark(s, kinds, language) for s in view.services}
-
-
-def _mark(service: ServiceView, kinds: Mapping[str, OperationKind], language: str) -> Mark:
-    if service.busy is not None:
-        kind = kinds.get(service.busy, OperationKind.CONVERGE)
-        return Mark(service.name, Tone.BUSY, "busy", word(f"ui.busy.{kind}", language))
-    tone, icon = _LOOK[service.health]
-    says = word(f"ui.health.{service.health}", language)
-    return Mark(service.name, tone, icon, says, service.health in _ATTENTION)
-
-
 def by_severity(rows: Sequence[Row], view: StackView) -> tuple[Row, ...]:
     """Worst first; equals keep their declared order."""
-    rank = {service.name: _SEVERITY.index(service.health) for service in view.services}
+    rank = {service.name: SEVERITY.index(service.health) for service in view.services}
     return tuple(sorted(rows, key=lambda row: rank[row.name]))
 
 
 def in_trouble(service: ServiceView) -> bool:
     """Whether a person should look at it, whatever is being done about it."""
-    return service.health in _ATTENTION
+    return service.health in ATTENTION
 
 
 def headline(view: StackView, known: Sequence[Mark], language: str) -> Headline:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controller.dashboard import wording
-from controller.dashboard.present import Mark, Tone
+from controller.dashboard.marks import Mark, Tone
 from controller.i18n import render, word
 from controller.model import rehearsal as drill
 from controller.model.rehearsal import Fault, Stage

@@ -38,8 +38,8 @@ from controller.dashboard import (
 from controller.dashboard.admin_routes import AdminPages, AdminPort
 from controller.dashboard.incidents import Line
 from controller.dashboard.logs import Row
+from controller.dashboard.marks import Mark, marks
 from controller.dashboard.palette_routes import PalettePart, PalettePort
-from controller.dashboard.present import Mark
 from controller.dashboard.run_routes import RunPages, WorkflowsPort
 from controller.dashboard.service_routes import ServicePages, ServicesPort
 from controller.errors import NotFoundError, StoreError, UnknownServiceError
@@ -210,7 +210,7 @@ class Pages:
 
     def marks(self, language: str) -> Mapping[str, Mark]:
         """Every service by name, as it is mentioned."""
-        return present.marks(self._hub.view(), self._hub.operations(), language)
+        return marks(self._hub.view(), self._hub.operations(), language)
 
     def _facts(
         self, name: str, given_up: Sequence[Incident], language: str, now: datetime
@@ -219,7 +219,7 @@ class Pages:
         pause, still_open = self._hub.paused, self._hub.open_incidents()
         stack = present.stack(view, asked, language, now)
         shown = [progress.operation(o, len(view.services), language, now) for o in asked]
-        known = present.marks(view, asked, language)
+        known = marks(view, asked, language)
         return _translator(language) | {
             "page": name,
             "stack": stack,

@@ -22,7 +22,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from controller import clock
 from controller.dashboard import form, preferences, runs, workflows
 from controller.dashboard.logs import Row
-from controller.dashboard.present import Mark
+from controller.dashboard.marks import Mark
 from controller.errors import HubError, NotFoundError, RunInputError, StoreError
 from controller.i18n import word
 from controller.model.run import Run, RunLine, RunPage, RunStatus

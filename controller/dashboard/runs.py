@@ -13,7 +13,8 @@ from datetime import datetime
 
 from controller.dashboard import wording, workflows
 from controller.dashboard.incidents import Badge
-from controller.dashboard.present import Headline, Mark, Tone
+from controller.dashboard.marks import Mark, Tone
+from controller.dashboard.present import Headline
 from controller.dashboard.runs_json import Json, shown
 from controller.dashboard.workflows import Graph, Line, Node
 from controller.i18n import render, word

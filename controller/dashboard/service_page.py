@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from controller.dashboard import wording
-from controller.dashboard.present import Mark, Row
+from controller.dashboard.marks import Mark
+from controller.dashboard.present import Row
 from controller.dashboard.workflows import span
 from controller.i18n import word
 from controller.model.masking import MASK, hides

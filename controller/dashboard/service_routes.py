@@ -15,6 +15,7 @@ from controller import clock
 from controller.dashboard import incidents, logs, patches, preferences, service_page, story
 from controller.dashboard import workflows as shown_runs
 from controller.dashboard.present import Stack
+from controller.dashboard.replicas import replicas
 from controller.dashboard.run_routes import Frame, WorkflowsPort
 from controller.errors import NotFoundError, StoreError
 from controller.logs import query as questions
@@ -103,7 +104,7 @@ class ServicePages:
         if known:
             facts["measured"] = await self._charts(name, request)
         page = self._frame.page(request, "service", facts, f"services/{quote(name, safe='')}")
-        page.status_code = 200 if known else 404
+        page.status_code = 200 if known or facts["replicas"] else 404
         return page
 
     async def one_part(self, request: Request, name: str) -> HTMLResponse:
@@ -112,15 +113,20 @@ class ServicePages:
     async def _told_whole(self, request: Request, name: str) -> dict[str, Any]:
         language, now = _language(request), clock.now()
         spec = self._hub.spec(name)
-        base = await self._frame.pressing() | {"title": name, "name": name, "known": bool(spec)}
+        view, known = self._hub.view(), self._frame.marks(language)
+        base = await self._frame.pressing() | {
+            "title": name,
+            "name": name,
+            "known": bool(spec),
+            "replicas": replicas(name, view, known, language),
+        }
         if spec is None:
             return base
-        view = self._hub.view()
         own = next(s for s in view.services if s.name == name)
         (found, unread), (lines, runs_unread) = await asyncio.gather(
             self._incidents(name), self._touching(name)
         )
-        needs, needed_by = service_page.neighbours(name, view, self._frame.marks(language))
+        needs, needed_by = service_page.neighbours(name, view, known)
         return base | {
             "row_of": lambda rows: next(row for row in rows if row.name == name),
             "facts_of": lambda row: service_page.facts(own, row, language),

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from controller.dashboard import dag, wording
-from controller.dashboard.present import Mark, Row, Tone
+from controller.dashboard.marks import Mark, Tone
+from controller.dashboard.present import Row
 from controller.i18n import word
 
 MOST = 40

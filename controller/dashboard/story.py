@@ -13,7 +13,8 @@ from datetime import datetime
 
 from controller.dashboard import wording
 from controller.dashboard.incidents import Badge, Line, line
-from controller.dashboard.present import Headline, Row, Tone
+from controller.dashboard.marks import Tone
+from controller.dashboard.present import Headline, Row
 from controller.i18n import render, word
 from controller.model.incident import TOUCHES, Act, Ending, Entry, Evidence, Incident, Kind
 from controller.model.probe import ProbeResult

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 
 from controller.dashboard import dag, wording
 from controller.dashboard.incidents import Badge
-from controller.dashboard.present import Headline, Mark, Tone
+from controller.dashboard.marks import Mark, Tone
+from controller.dashboard.present import Headline
 from controller.i18n import DEFAULT, render, word
 from controller.model.run import Run, RunLine, RunStatus
 from controller.model.text import Text

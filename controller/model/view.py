@@ -75,6 +75,8 @@ class ServiceView:
     """Id of the operation that is acting on the service now."""
     incident: str | None = None
     """Id of the open incident."""
+    replica_of: str = ""
+    """The service of which this is one of several containers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -467,6 +467,7 @@ class World:
             port_open=_port_open(evidence, running),
             busy=activity.operation if activity else None,
             incident=healing.incident,
+            replica_of=spec.replica_of,
         )
 
 

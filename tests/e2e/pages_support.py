@@ -143,6 +143,15 @@ class FakeHub(HealingFacts):
         self.services[name] = replace(self.services[name], **({"since": clock.now()} | facts))
         self.publish("service", {"service": {"name": name}})
 
+    def scale(self, name: str, count: int) -> None:
+        """A service runs in so many containers from now on, of which the last is not well."""
+        one = self.services.pop(name)
+        for number in range(1, count + 1):
+            key = f"{name}-{number}"
+            health = Health.UNHEALTHY if number == count else Health.HEALTHY
+            self.services[key] = replace(one, name=key, replica_of=name, health=health)
+        self.publish("service", {"service": {"name": name}})
+
     def abandon(self, *names: str) -> None:
         """These services are in no file any more, and their containers still run."""
         made = self.now - timedelta(days=3)

@@ -35,8 +35,7 @@ def examined(action: str, body: Json) -> Json:
 @pytest.mark.parametrize("service", sorted(PORTS))
 def test_a_service_keeps_to_its_document_and_to_the_contract(stack: Home, service: str) -> None:
     body: Json = {"service": service, "max_examples": 3, "seed": 1, "time_limit_s": 60}
-    # Its schema makes over a thousand cases, each of which is a paper to be set.
-    body["exclude"] = ["POST /actions/generate"] if service == "paperwork-service" else []
+    body["max_coverage"] = 150  # the six templates of paperwork-service make nearly 2,000
     report = examined("contract-test", body)
     assert report["server_errors"] == 0, report["failures"]
     assert report["failures"] == []

@@ -12,6 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from controller.dashboard import assets, preferences, present, wording
+from controller.dashboard.marks import LOOK, marks
 from controller.i18n import catalogue
 from controller.model.observation import State
 from controller.model.text import text
@@ -137,7 +138,7 @@ def test_a_bad_cookie_falls_back_to_the_browser() -> None:
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_every_state_has_its_word_and_its_own_icon(language: str) -> None:
-    icons = {icon for _, icon in present._LOOK.values()}
+    icons = {icon for _, icon in LOOK.values()}
     assert len(icons) == len(Health)
     for health in Health:
         assert catalogue()[f"ui.health.{health}"][language]
@@ -222,3 +223,24 @@ def test_measures_are_rounded_for_reading() -> None:
 )
 def test_who_asked_is_named_as_people_would(noted: str, shown: str) -> None:
     assert wording.who(noted, "en") == shown
+
+
+def test_a_service_in_several_containers_has_a_page_of_its_own(
+    client: TestClient, hub: FakeHub
+) -> None:
+    hub.scale("crawling-service", 3)
+    known = marks(hub.view(), (), "en")
+    assert (known["crawling-service"].word, known["crawling-service"].containers) == (
+        "2 of 3 healthy",
+        3,
+    )
+    page = client.get("/dashboard/services/crawling-service")
+    assert page.status_code == 200
+    for number in (1, 2, 3):
+        assert f'href="/dashboard/services/crawling-service-{number}"' in page.text
+    assert 'id="do-stop-crawling-service"' in page.text
+    overview = client.get("/dashboard", headers={"Accept-Language": "ko"}).text
+    assert "3개 중 2개 정상" in overview
+    chosen = client.get("/dashboard/alerts").text
+    assert 'value="crawling-service-3"' in chosen
+    assert 'value="crawling-service"' not in chosen

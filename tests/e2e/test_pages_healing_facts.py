@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from controller import clock
 from controller.dashboard import incidents, preferences, present, progress, story
+from controller.dashboard.marks import marks
 from controller.errors import StoreError
 from controller.i18n import LANGUAGES, catalogue
 from controller.model.incident import Act, Ending, Entry, Incident, Kind
@@ -274,4 +275,4 @@ def test_healing_is_named_among_the_operations(hub: FakeHub) -> None:
     healing = replace(hub.asked[0], kind=OperationKind.HEAL)
     assert progress.operation(healing, 5, "en", hub.now).title == f"Heal {NAME}"
     hub.asked[0] = healing
-    assert present.marks(hub.view(), hub.asked, "en")[NAME].word == "Being healed"
+    assert marks(hub.view(), hub.asked, "en")[NAME].word == "Being healed"

@@ -118,6 +118,15 @@ async def test_nothing_overflows(stage: Stage, path: str, lang: str) -> None:
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])
+async def test_a_service_in_several_containers_fits(stage: Stage, lang: str) -> None:
+    stage.hub.scale("saju-service", 3)
+    async with stage.page("/dashboard/services/saju-service", lang=lang) as page:
+        await expect(page.locator(".rows.latest li")).to_have_count(3)
+        await expect(page.locator("#do-restart-saju-service")).to_be_visible()
+        await fits(page, f"replicas-{lang}")
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
 async def test_the_dialog_fits_in_every_phase(stage: Stage, lang: str) -> None:
     hub = stage.hub
     hub.reset()

@@ -84,7 +84,13 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
         socket_options: SocketOptions | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Raises BlockedError before any socket exists; ConnectError when no address answers."""
-        addresses = await self._resolve(host, port)
+        try:
+            # A resolver that does not answer is waited for no longer than a server would be.
+            async with asyncio.timeout(timeout):
+                addresses = await self._resolve(host, port)
+        except TimeoutError:
+            detail = f"{host} was not resolved within {timeout:g} s"
+            raise BlockedError("dns_error", detail) from None
         check_addresses(addresses, allowed_private=host_key(host, port) in self._allow)
         failure: Exception | None = None
         for address in addresses:

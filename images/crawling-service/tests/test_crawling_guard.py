@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 
 import pytest
@@ -11,6 +12,7 @@ from crawling_service.crawl import Crawl
 from crawling_service.fetch import Fetcher, PinnedBackend
 from crawling_service.guard import (
     BlockedError,
+    IPAddress,
     check_addresses,
     check_url,
     forbidden,
@@ -138,6 +140,24 @@ async def test_the_connection_goes_to_the_address_that_was_checked_not_to_the_na
         await Crawl(_plan("http://public.example/"), limits, tools_of(limits, fetcher)).run()
     assert sockets.attempts == [("93.184.215.14", 80), ("2606:2800:21f:cb07::1", 80)]
     assert names.calls == ["public.example"]
+
+
+async def test_a_resolver_that_does_not_answer_is_waited_for_no_longer_than_a_server() -> None:
+    async def silent(host: str, port: int) -> list[IPAddress]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    sockets = CountingBackend()
+    backend = PinnedBackend(frozenset(), resolver=silent, inner=sockets)
+    limits = Limits(host_delay_s=0, connect_s=0.05, request_s=30)
+    async with asyncio.timeout(5), Fetcher(limits, backend) as fetcher:
+        outcome = await Crawl(
+            _plan("http://public.example/"), limits, tools_of(limits, fetcher)
+        ).run()
+    assert [(skipped.reason, skipped.detail) for skipped in outcome.skipped] == [
+        ("dns_error", "public.example was not resolved within 0.05 s")
+    ]
+    assert sockets.attempts == []
 
 
 async def test_a_name_that_turns_bad_between_two_connections_is_refused_at_the_second() -> None:

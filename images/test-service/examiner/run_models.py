@@ -52,6 +52,13 @@ class ContractTestRequest(TargetRequest):
     max_examples: int = Field(
         default=25, ge=1, le=1_000, description="Random cases an operation (fuzzing, stateful)"
     )
+    max_coverage: int = Field(
+        default=300,
+        ge=1,
+        le=10_000,
+        description="Coverage cases an operation; of more, as many of each kind as there is room "
+        "for, and `left_out` says how many there are besides",
+    )
     phases: Annotated[list[Phase], Field(min_length=1, max_length=4)] = Field(
         default_factory=lambda: list(PHASES)  # type: ignore[arg-type]
     )
@@ -111,10 +118,14 @@ class RunReport(StrictModel):
 
 
 class OperationBody(StrictModel):
-    """`cases` by phase, `statuses` by HTTP status (`none`: no answer)."""
+    """`cases` by phase, `statuses` by HTTP status (`none`: no answer).
+
+    `left_out`: coverage cases that the document makes beyond `max_coverage`; 0 is all were asked.
+    """
 
     operation: str
     cases: dict[str, int]
+    left_out: int = 0
     statuses: dict[str, int]
     failures: int
 
@@ -155,9 +166,11 @@ class ContractReport(RunReport):
 
     seed: int
     max_examples: int
+    max_coverage: int = 0
     phases: list[str]
     scope: str
     cases: int = 0
+    left_out: int = 0
     server_errors: int = 0
     refused: int = 0
     replaced_ids: int = 0

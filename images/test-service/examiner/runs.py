@@ -54,6 +54,7 @@ def install(service: Service) -> None:
             url=_target(body.service),
             report_id=ctx.action_id,
             max_examples=body.max_examples,
+            max_coverage=body.max_coverage,
             phases=tuple(dict.fromkeys(body.phases)),
             time_limit_s=body.time_limit_s,
             seed=seed,
@@ -66,6 +67,7 @@ def install(service: Service) -> None:
             **_begun(body, ctx),
             seed=seed,
             max_examples=plan.max_examples,
+            max_coverage=plan.max_coverage,
             phases=list(plan.phases),
             scope=plan.scope,
         )

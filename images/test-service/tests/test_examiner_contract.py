@@ -91,6 +91,23 @@ async def test_what_was_there_is_spared_and_what_was_made_is_removed(
     assert any(asked.startswith("DELETE /items/") for asked in stranger.asked)
 
 
+async def test_more_coverage_cases_than_are_wanted_are_left_out_and_counted(
+    http: httpx.AsyncClient,
+) -> None:
+    asked = {"include": ["POST /items"], "phases": ["coverage"], "max_coverage": 5}
+    (all_of_it,) = (await examine(http, **asked | {"max_coverage": 10_000})).json()["result"][
+        "operations"
+    ]
+    report = (await examine(http, **asked)).json()["result"]
+    (operation,) = report["operations"]
+    there_are = all_of_it["cases"]["coverage"]
+    assert there_are > 5
+    assert all_of_it["left_out"] == 0
+    assert operation["cases"] == {"coverage": 5}
+    assert operation["left_out"] == report["left_out"] == there_are - 5
+    assert (report["max_coverage"], report["passed"]) == (5, True)
+
+
 async def test_reading_only_changes_nothing(http: httpx.AsyncClient, stranger: Stranger) -> None:
     report = (await examine(http, scope="read", phases=["fuzzing"])).json()["result"]
     assert {op["operation"].split()[0] for op in report["operations"]} == {"GET"}

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import requests
-from examiner_target import served
+from examiner_target import Stranger, served
 
+from examiner.contract.cleanup import Cleaner
 from examiner.contract.ledger import Ledger, ids_in, stand_in
 from examiner.contract.plan import Plan
 from examiner.contract.promises import Asker, is_ours, variant_of
 from examiner.contract.tally import Failure, Tally
+from examiner.contract.thinning import thinned
 from examiner.reports import junit_of
 from examiner.run_models import ContractReport
 from examiner.runs import ending
@@ -46,6 +50,21 @@ def test_what_was_met_is_spared_and_what_was_made_is_not() -> None:
     assert not Ledger(careful=True).permits("never-met")
 
 
+def test_what_two_cases_made_is_removed_when_both_are_over() -> None:
+    with served(Stranger()) as target, requests.Session() as session:
+        cleaner = Cleaner(target.url, target.document, session, Ledger(careful=True))
+        target.items[4] = {}
+        for case in ("first", "second"):  # as where the same bytes have the same id
+            cleaner.note("/items", {"id": 4}, case)
+        cleaner.finish(["first"])
+        cleaner.flush(finished_only=True)
+        assert 4 in target.items
+        cleaner.finish(["second"])
+        cleaner.flush(finished_only=True)
+        assert 4 not in target.items
+        assert cleaner.snapshot() == {"made": 1, "removed": 1, "left": []}
+
+
 @pytest.mark.parametrize("value", [ACTION_ID, "doc_" + "a" * 32, "7", 7, "short", "x" * 40])
 def test_a_stand_in_has_the_form_and_another_value(value: object) -> None:
     other = stand_in(value)
@@ -55,6 +74,27 @@ def test_a_stand_in_has_the_form_and_another_value(value: object) -> None:
         assert str(other).startswith(value.partition("_")[0] + "_")
         assert len(str(other)) == len(value)
         assert set(str(other).partition("_")[2]) <= set("0123456789abcdef")
+
+
+def test_too_many_cases_are_thinned_alike_in_every_kind_and_over_its_whole_range() -> None:
+    kinds = ["many"] * 900 + ["some"] * 90 + ["rare"] * 3
+    kept = thinned(kinds, 100, seed=7)
+    assert kept == sorted(set(kept))
+    assert Counter(kinds[index] for index in kept) == {"rare": 3, "some": 48, "many": 49}
+    many = [index for index in kept if kinds[index] == "many"]
+    assert {later - earlier for earlier, later in pairwise(many)} == {18, 19}
+    assert many[0] < 19
+    assert many[-1] > 880
+    assert thinned(kinds, 100, seed=7) == kept
+    assert thinned(kinds, 100, seed=8) != kept
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 50])
+def test_no_more_cases_stay_than_there_is_room_for_and_all_do_where_there_is(most: int) -> None:
+    kinds = ["a", "b", "a", "c", "a"]
+    kept = thinned(kinds, most, seed=1)
+    assert len(kept) == min(most, len(kinds))
+    assert most < len(kinds) or kept == list(range(len(kinds)))
 
 
 def test_a_failure_is_kept_once_with_its_shortest_curl() -> None:
@@ -72,7 +112,13 @@ def test_a_failure_is_kept_once_with_its_shortest_curl() -> None:
     first, second = seen["operations"]
     assert first["cases"] == {"fuzzing": 3, "coverage": 1}
     assert first["statuses"] == {"500": 3, "none": 1}
-    assert second == {"operation": "GET /untouched", "cases": {}, "statuses": {}, "failures": 0}
+    assert second == {
+        "operation": "GET /untouched",
+        "cases": {},
+        "left_out": 0,
+        "statuses": {},
+        "failures": 0,
+    }
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from controller.dashboard import runs, runs_json, workflows
-from controller.dashboard.present import Mark, Tone
+from controller.dashboard.marks import Mark, Tone
 from controller.i18n import catalogue
 from controller.model.masking import MASK
 from controller.model.run import (

@@ -1,13 +1,14 @@
 """Removes what a run made: an action by its compensation, a thing by the DELETE of its path.
 
-As soon as a case is over, so that the target never holds more than a few of them: services keep
-only so many, and the oldest that would have to go are other people's.
+Soon after a case is over, so that the target never holds more than a few of them: services keep
+only so many, and the oldest that would have to go are other people's. Never while a request is
+under way: where the same bytes have the same id, that may be the very thing the request is given.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Container, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -41,6 +42,7 @@ class Cleaner:
     removed: int = 0
     left: list[str] = field(default_factory=list)
     _pending: list[Pending] = field(default_factory=list)
+    _over: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, path: str, reply: object, case: str) -> None:
@@ -60,11 +62,17 @@ class Cleaner:
         if found is not None and "{" not in path and self.ledger.make(found) and remove:
             self._made(remove, found, case)
 
-    def flush(self, cases: Container[str] | None = None) -> None:
-        """Removes what these cases made, or all that is not removed yet."""
+    def finish(self, cases: Iterable[str]) -> None:
+        """What these cases made is needed no more; from any thread."""
         with self._lock:
-            due = [one for one in self._pending if cases is None or one.case in cases]
+            self._over.update(cases)
+
+    def flush(self, *, finished_only: bool = False) -> None:
+        """Removes what is not removed yet; from the thread that sends the requests, between two."""
+        with self._lock:
+            due = [one for one in self._pending if not finished_only or one.case in self._over]
             self._pending = [one for one in self._pending if one not in due]
+            self._over.clear()
         for path, ident, _ in due:
             try:
                 status = self._remove(path, ident)
@@ -85,7 +93,9 @@ class Cleaner:
 
     def _made(self, path: str, ident: str, case: str) -> None:
         with self._lock:
-            self.made += 1
+            again = [one for one in self._pending if (one.path, one.ident) == (path, ident)]
+            self._pending = [one for one in self._pending if one not in again]
+            self.made += not again
             self._pending.append(Pending(path, ident, case))
 
     def _leave(self, sentence: str) -> None:

@@ -5,7 +5,7 @@ Imported by the child process only: the library costs 40 MB.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -15,13 +15,15 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
 from examiner.contract.cleanup import Cleaner
+from examiner.contract.forgetting import forget
 from examiner.contract.ledger import Ledger, stand_in
 from examiner.contract.plan import Plan
 from examiner.contract.promises import new_key
 from examiner.contract.tally import Failure, Tally
+from examiner.contract.thinning import thinned
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
-STATEFUL = "stateful"
+COVERAGE, STATEFUL = "coverage", "stateful"
 # Checks that mean the very id that was put in: with another in its place they say nothing.
 _OF_THE_ID = frozenset({"ensure_resource_availability", "use_after_free"})
 
@@ -66,6 +68,7 @@ class Fuzz:
         if not self._tally.cases:
             raise NothingSelectedError
         self._hook(schema)
+        self._bound_coverage(schema)
         self._stream = from_schema(schema).execute()
         for event in self._stream:
             self._take(event)
@@ -87,6 +90,20 @@ class Fuzz:
         def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
             return self._is_failure(failure, case, response)
 
+    def _bound_coverage(self, schema: Any) -> None:
+        # No hook sees all cases of an operation, and without that nothing can be shared out.
+        every = schema.iter_coverage_cases
+
+        def bounded(operation: Any, **settings: Any) -> Iterator[Any]:
+            cases = list(every(operation, **settings))
+            kept = thinned(
+                [_kind(case) for case in cases], self._plan.max_coverage, self._plan.seed
+            )
+            self._tally.left_out[operation.label] = len(cases) - len(kept)
+            return iter([cases[index] for index in kept])
+
+        schema.iter_coverage_cases = bounded
+
     def _plan_selects(self, label: str) -> bool:
         return selected(label, self._plan)
 
@@ -96,8 +113,7 @@ class Fuzz:
             self._ended = "time_limit"
             self._stream.stop()
         # What a stateful scenario made is needed until its end; any other case is over by now.
-        if not self._stateful:
-            self._cleaner.flush()
+        self._cleaner.flush(finished_only=self._stateful)
         if case.method.upper() in READING:
             return
         if f"{case.operation.path}/compensate" in self._document["paths"]:
@@ -158,8 +174,9 @@ class Fuzz:
             raise event.exception
         elif isinstance(event, events.ScenarioFinished):
             self._count(event.recorder, event.phase.value)
-            # The next scenario may be under way already, so only what this one made.
-            self._cleaner.flush(event.recorder.cases)
+            self._cleaner.finish(event.recorder.cases)
+            if event.phase.value == COVERAGE:
+                forget()
         elif isinstance(event, events.PhaseStarted):
             self._stateful = event.phase.name.value == STATEFUL
         elif isinstance(event, events.EngineFinished) and event.stop_reason.value != "completed":
@@ -194,6 +211,11 @@ def selected(label: str, plan: Plan) -> bool:
         return False
     included = not plan.include or any(fnmatchcase(label, wanted) for wanted in plan.include)
     return included and not any(fnmatchcase(label, unwanted) for unwanted in plan.exclude)
+
+
+def _kind(case: Any) -> tuple[str, str]:
+    """Whether a coverage case is a valid one, and what it tries, such as `value_above_maximum`."""
+    return case.meta.generation.mode.value, case.meta.phase.data.scenario.value
 
 
 def fetch(plan: Plan, session: requests.Session) -> dict[str, Any]:

@@ -16,6 +16,7 @@ class Plan:
     url: str
     report_id: str
     max_examples: int = 25
+    max_coverage: int = 300
     phases: tuple[str, ...] = PHASES
     time_limit_s: float = 120.0
     seed: int = 0
@@ -24,5 +25,5 @@ class Plan:
     scope: str = "safe"
     strict: bool = False
     request_timeout_s: float = 15.0
-    memory_bytes: int = 170_000_000
+    memory_bytes: int = 215_000_000
     document_bytes: int = 4_000_000

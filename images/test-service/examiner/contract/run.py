@@ -148,6 +148,8 @@ def _environment(folder: str) -> dict[str, str]:
     return {
         **keep,
         _TABLES: tables,
+        # The engine's threads take turns, so an arena for each would only be memory.
+        "MALLOC_ARENA_MAX": "1",
         "HOME": folder,
         "PYTHONPATH": os.pathsep.join([_PACKAGES, *beside]),
         "PYTHONDONTWRITEBYTECODE": "1",

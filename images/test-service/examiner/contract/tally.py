@@ -31,10 +31,14 @@ class Failure:
 
 @dataclass(slots=True)
 class Tally:
-    """`refused`: cases that the schema allows and the service refused with a documented problem."""
+    """`refused`: cases that the schema allows and the service refused with a documented problem.
+
+    `left_out`: coverage cases, by operation, that there are and that were not asked.
+    """
 
     cases: dict[str, Counter[str]] = field(default_factory=dict)
     statuses: dict[str, Counter[str]] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
     failures: dict[tuple[str, str, str, int | None], Failure] = field(default_factory=dict)
     errors: dict[tuple[str, str], int] = field(default_factory=dict)
     refused: int = 0
@@ -73,12 +77,14 @@ class Tally:
                 for status, count in statuses.items()
                 if status.startswith("5")
             ),
+            "left_out": self.left_out.total(),
             "refused": self.refused,
             "replaced_ids": self.replaced,
             "operations": [
                 {
                     "operation": operation,
                     "cases": dict(phases),
+                    "left_out": self.left_out[operation],
                     "statuses": dict(sorted(self.statuses.get(operation, {}).items())),
                     "failures": faults[operation],
                 }
