@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +45,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cases", type=int, default=500, help="at least so many for each service")
     parser.add_argument("--examples", type=int, default=50, help="random cases an operation")
     parser.add_argument("--coverage", type=int, default=300, help="coverage cases an operation")
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 32))
+    parser.add_argument("--seed", type=int, default=1, help="another one asks other things")
     parser.add_argument("--only", default="", help="services, with commas between")
     parser.add_argument("--running", action="store_true", help="the stack that runs here")
     parser.add_argument(

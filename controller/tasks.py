@@ -86,7 +86,7 @@ def tune_interpreter() -> None:
     gc.freeze()
     # Pages leave cycles, and those alive at a young look wait for a full one: seldom is every few
     # minutes, at 10 ms each, or memory grows for hours.
-    gc.set_threshold(50_000, 5, 4)
+    gc.set_threshold(10_000, 10, 10)
 
 
 class WakeQueue:

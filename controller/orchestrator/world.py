@@ -15,7 +15,6 @@ from typing import ParamSpec, TypeVar
 
 from controller import clock
 from controller.engine.pool import EnginePool
-from controller.engine.usage import Cables, Usage, read_usages
 from controller.errors import EngineUnreachableError
 from controller.health.history import ProbeHistory
 from controller.health.probe import target_of
@@ -36,9 +35,11 @@ from controller.model.view import (
     Verdict,
     Wish,
 )
+from controller.orchestrator.consumption import Consumption, Measured
 from controller.orchestrator.notices import Notices
 from controller.orchestrator.orphans import orphan_views
 from controller.orchestrator.sharing import lost_share
+from controller.orchestrator.sightings import Sightings
 from controller.orchestrator.traffic import Traffic
 
 P = ParamSpec("P")
@@ -51,22 +52,6 @@ class Activity:
 
     operation: str
     phase: Text
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a life of a container has used up to `at` (monotonic seconds)."""
-
-    incarnation: str
-    at: float
-    usage: Usage
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    at: float
-    usage: Usage
-    cpu_percent: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +96,16 @@ class World:
         self._notices = notices
         self._prober = Prober(self._probed, on_result=on_result, self_check=self_check)
         self._finishing = may_finish(stack)
-        self._seen = Observation(clock.now())
+        self._sightings = Sightings(stack)
         self._known = False
-        self._asked = 0
-        self._answered: dict[str, int] = {}
         self._connected = False
         self._connected_since = clock.now()
         self._notes: dict[str, tuple[str, Verdict]] = {}
         self._activities: dict[str, Activity] = {}
-        self._samples: dict[str, _Sample] = {}
-        self._cables = Cables()
+        self._consumption = Consumption()
         self._views: dict[str, ServiceView] = {}
         self._told: dict[str, ServiceView] = {}
+        self._told_orphans: tuple[OrphanView, ...] = ()
         self._healing: dict[str, Healing] = {}
         self._asked_now: set[str] = set()
         self._last_probes: dict[str, tuple[ProbeResult, ...]] = {}
@@ -131,7 +114,7 @@ class World:
 
     @property
     def seen(self) -> Observation:
-        return self._seen
+        return self._sightings.seen
 
     @property
     def known(self) -> bool:
@@ -147,43 +130,24 @@ class World:
 
         Raises EngineUnreachableError; everything is `unknown` from then on until it answers.
         """
-        engine, project = self._pool.engine, self.stack.project
+        list_containers, project = self._pool.engine.list_containers, self.stack.project
+        sightings = self._sightings
         if services is None:
-            question = self._question()
-            found = self._by_key(await self._ask(engine.list_containers, project))
-            gone = dict.fromkeys(self._seen.containers, ())
-            self._learn({**gone, **found}, question)
+            question = sightings.question()
+            sightings.all(await self._ask(list_containers, project), question)
             self._known = True
         else:
             services = set(services)
-            for service in {self._declared_as(key) for key in services}:
-                question = self._question()
-                found = self._by_key(await self._ask(engine.list_containers, project, service))
-                keys = self._keys_of(service)
-                self._learn({**dict.fromkeys(keys, ()), **found}, question)
-                services |= keys
-        self._seen = replace(self._seen, taken_at=clock.now())
+            for service in {sightings.declared_as(key) for key in services}:
+                question = sightings.question()
+                listed = await self._ask(list_containers, project, service)
+                services |= sightings.some(service, listed, question)
         self.set_connected(True)
+        if self.orphans() != self._told_orphans:
+            self._told_orphans = self.orphans()
+            self._notices.orphans(self._told_orphans)
         for service in self.stack.services if services is None else self._concerned(services):
             self._refresh(service)
-
-    def _by_key(self, found: Iterable[ContainerObs]) -> dict[str, tuple[ContainerObs, ...]]:
-        grouped: dict[str, tuple[ContainerObs, ...]] = {}
-        for container in found:
-            key = self.stack.key_of(container.service, container.number)
-            grouped[key] = (*grouped.get(key, ()), container)
-        return grouped
-
-    def _declared_as(self, key: str) -> str:
-        """The name in the compose files, also of a container that is more than are declared."""
-        held = () if key in self.stack.services else self._seen.containers.get(key, ())
-        return held[0].service if held else self.stack.declared_as(key)
-
-    def _keys_of(self, service: str) -> set[str]:
-        """Under which keys there are, or were, containers of it."""
-        seen = self._seen.containers.items()
-        known = {key for key, held in seen if any(one.service == service for one in held)}
-        return known | {service} | set(self.stack.members(service))
 
     def _concerned(self, services: Iterable[str]) -> Iterable[str]:
         """These, and those that share their containers."""
@@ -199,20 +163,6 @@ class World:
             self.set_connected(False)
             raise
 
-    def _question(self) -> int:
-        self._asked += 1
-        return self._asked
-
-    def _learn(self, found: Mapping[str, tuple[ContainerObs, ...]], question: int) -> None:
-        """Take over an answer, except where a question asked later was answered already: a full
-        pass takes long, and what it saw first may be old when it ends."""
-        newer = {s: c for s, c in found.items() if self._answered.get(s, 0) < question}
-        self._answered |= dict.fromkeys(newer, question)
-        before = self.orphans()
-        self._seen = replace(self._seen, containers={**self._seen.containers, **newer})
-        if self.orphans() != before:
-            self._notices.orphans(self.orphans())
-
     async def survey(self) -> Observation:
         """A full look with networks, volumes and images: what a plan is made from.
 
@@ -227,8 +177,8 @@ class World:
             self._pool.look(engine.image_ids, references),
             self.look(),
         )
-        self._seen = replace(self._seen, networks=networks, volumes=volumes, images=images)
-        return self._seen
+        self._sightings.surveyed(networks, volumes, images)
+        return self.seen
 
     def set_connected(self, connected: bool) -> None:
         """Record whether the engine answers; on a change everything is concluded anew."""
@@ -241,7 +191,7 @@ class World:
             self._refresh(service)
 
     def container(self, service: str) -> ContainerObs | None:
-        return self._seen.of(service)
+        return self.seen.of(service)
 
     def history(self, service: str) -> ProbeHistory | None:
         return self._prober.history(service)
@@ -298,7 +248,7 @@ class World:
         if verdict is None:
             self._notes.pop(service, None)
         else:
-            self._notes[service] = (_life(self._seen.of(service)), verdict)
+            self._notes[service] = (_life(self.seen.of(service)), verdict)
         self._refresh(service)
 
     def judge(self, service: str) -> Verdict:
@@ -317,7 +267,7 @@ class World:
         """The managed stack as people see it, from memory."""
         return StackView(
             project=self.stack.project,
-            taken_at=self._seen.taken_at,
+            taken_at=self.seen.taken_at,
             engine_connected=self._connected,
             engine_since=self._connected_since,
             services=tuple(self.service_view(name) for name in self.stack.managed),
@@ -328,7 +278,7 @@ class World:
     def orphans(self) -> tuple[OrphanView, ...]:
         """The containers of the project that no file speaks of, as last seen."""
         busy = {service: activity.operation for service, activity in self._activities.items()}
-        return orphan_views(self.stack, self._seen, busy)
+        return orphan_views(self.stack, self.seen, busy)
 
     def service_view(self, service: str) -> ServiceView:
         if service not in self._views:
@@ -336,38 +286,22 @@ class World:
         return self._views[service]
 
     def sample_usage(self, now: float) -> None:
-        """Read what those use that run, and tell those who watch. Reads a few small files."""
-        running = {
-            container.id: (service, container)
-            for service in self.stack.services
-            if (container := self._seen.of(service)) and container.state is State.RUNNING
-        }
-        addresses = {cid: found.hardware_addresses for cid, (_, found) in running.items()}
-        usages = self._cables.read_traffic(read_usages(running), addresses)
-        self._samples = {cid: self._sample(cid, usage, now) for cid, usage in usages.items()}
-        for service, _ in running.values():
+        """Read what those use that run, and tell those who watch."""
+        found = {service: self.seen.of(service) for service in self.stack.services}
+        running = {s: c for s, c in found.items() if c is not None and c.state is State.RUNNING}
+        self._consumption.sample(running.values(), now)
+        for service in running:
             self._refresh(service, tell_figures=True)
 
     def measured(self, service: str) -> Measured | None:
         """What the service's container has used; None where it does not run or was not read."""
-        container = self._seen.of(service)
-        if container is None or container.state is not State.RUNNING:
-            return None
-        sample = self._samples.get(container.id)
-        return Measured(container.incarnation, sample.at, sample.usage) if sample else None
+        return self._consumption.of(self.seen.of(service))
 
     async def close(self) -> None:
         await self._prober.close()
 
-    def _sample(self, container_id: str, usage: Usage, now: float) -> _Sample:
-        before = self._samples.get(container_id)
-        if before is None or now <= before.at or usage.cpu_ns < before.usage.cpu_ns:
-            return _Sample(now, usage, None)
-        used_s = (usage.cpu_ns - before.usage.cpu_ns) / 1e9
-        return _Sample(now, usage, round(100 * used_s / (now - before.at), 1))
-
     def _evidence(self, service: str) -> Evidence:
-        container = self._seen.of(service)
+        container = self.seen.of(service)
         life, note = self._notes.get(service, ("", None))
         activity = self._activities.get(service)
         return Evidence(
@@ -385,7 +319,7 @@ class World:
 
     def _lost_share(self, service: str, container: ContainerObs | None) -> str | None:
         spec = self.stack.services[service]
-        return lost_share(spec, container, self._seen) if container and spec.shares else None
+        return lost_share(spec, container, self.seen) if container and spec.shares else None
 
     def _probed(self, service: str) -> None:
         asked = service in self._asked_now
@@ -397,7 +331,7 @@ class World:
         """Conclude anew; True where healing was told."""
         if service not in self.stack.services:
             return False
-        spec, container = self.stack.services[service], self._seen.of(service)
+        spec, container = self.stack.services[service], self.seen.of(service)
         running = container is not None and container.state is State.RUNNING
         self._last_probes[service] = self.last_probes(service)
         target = target_of(container, spec.probe) if container and running else None
@@ -444,7 +378,7 @@ class World:
         verdict = conclude(evidence, now)
         before = self._views.get(service)
         last = evidence.probes.last if evidence.probes else None
-        sample = self._samples.get(container.id) if container else None
+        sample = self._consumption.of(container)
         running = container is not None and container.state is State.RUNNING
         activity = self._activities.get(service)
         healing = self._healing.get(service) or Healing()
@@ -462,8 +396,8 @@ class World:
             started_at=container.started_at if container and running else None,
             restarts=healing.restarts,
             response_ms=last.response_ms if last else None,
-            cpu_percent=sample.cpu_percent if sample and running else None,
-            memory_bytes=sample.usage.memory_bytes if sample and running else None,
+            cpu_percent=sample.cpu_percent if sample else None,
+            memory_bytes=sample.usage.memory_bytes if sample else None,
             port_open=_port_open(evidence, running),
             busy=activity.operation if activity else None,
             incident=healing.incident,

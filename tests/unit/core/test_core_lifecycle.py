@@ -40,7 +40,7 @@ from controller.model.view import (
     ServiceView,
     Wish,
 )
-from controller.orchestrator import world as world_module
+from controller.orchestrator import consumption
 from controller.orchestrator.lifecycle import Lifecycle
 from controller.orchestrator.loop import Loop
 from controller.orchestrator.supervisor import Supervisor
@@ -555,7 +555,7 @@ async def test_cpu_is_the_difference_of_two_samples(
     await hub.world.look()
     used = iter((1_000_000_000, 2_000_000_000, 500_000_000))
     monkeypatch.setattr(
-        world_module, "read_usages", lambda ids: {i: Usage(next(used), 4096) for i in ids}
+        consumption, "read_usages", lambda ids: {i: Usage(next(used), 4096) for i in ids}
     )
     shown = []
     for now in (10.0, 14.0, 18.0):
