@@ -234,7 +234,7 @@ def _config(facts: Facts) -> Iterator[Check]:
     for fault in config.faults:
         yield Check("config", Status.FAIL, fault, config.remedy or f"Correct it in {config.path}.")
     for warning in config.warnings:
-        yield Check("config", Status.WARN, warning, "Make the two agree, or leave it as it is.")
+        yield Check("config", Status.WARN, warning, "Change what it names, or leave it so.")
     if not config.faults and not config.warnings:
         yield Check("config", Status.OK, f"{config.path} is valid.")
     if not config.digest or not facts.hub.config_digest:

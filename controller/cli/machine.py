@@ -64,9 +64,9 @@ def down(
     if project:
         _leave(session, take_down(project, console=console))
     known = _loaded(config)
-    declared = None if remove_orphans else known.stack.services.keys() | known.stack.disabled
+    declares = None if remove_orphans else known.stack.declares
     port = known.settings.server.port
-    _leave(session, take_down(known.stack.project, console=console, port=port, declared=declared))
+    _leave(session, take_down(known.stack.project, console=console, port=port, declares=declares))
 
 
 @commands.command()

@@ -5,7 +5,7 @@ Only what carries the labels of our two projects, or our images' names, is touch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from rich.console import Console
@@ -32,13 +32,13 @@ def down(
     *,
     console: Console,
     port: int = DEFAULT_PORT,
-    declared: Collection[str] | None = None,
+    declares: Callable[[str], bool] | None = None,
 ) -> bool:
     """Stop and remove the hub, the services and their networks; data is kept. True when all went.
 
-    `port` is where the project's hub listens. Where the `declared` services are given, containers
-    of others are orphans: they stay, and so do the networks that they are on. Raises EngineError
-    where the engine refuses.
+    `port` is where the project's hub listens. Where `declares` tells which services are declared,
+    containers of others are orphans: they stay, and so do the networks that they are on. Raises
+    EngineError where the engine refuses.
     """
     engine = engine_setup.connect()
     if engine is None:
@@ -46,7 +46,7 @@ def down(
         return True
     board = Board(console)
     with board.shown():
-        left = _down(engine, project, port, board, declared)
+        left = _down(engine, project, port, board, declares)
     for orphan in left:
         console.print(
             f"{orphan.name} stays: no compose file speaks of its service {orphan.service}. "
@@ -106,7 +106,7 @@ def _down(
     project: str,
     port: int,
     board: Board,
-    declared: Collection[str] | None,
+    declares: Callable[[str], bool] | None,
 ) -> list[Leftover]:
     """Take it all away but orphans, which are given back."""
     door = hub.HubDoor(port)
@@ -120,7 +120,7 @@ def _down(
         _remove_containers(engine, leftovers.containers(engine, hub.PROJECT), phase)
     with board.phase("containers") as phase:
         found = leftovers.containers(engine, project)
-        kept = [one for one in found if declared is not None and one.service not in declared]
+        kept = [one for one in found if declares is not None and not declares(one.service)]
         _remove_containers(engine, [one for one in found if one not in kept], phase)
     with board.phase("networks") as phase:
         used = frozenset(name for one in kept for name in one.networks)

@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from controller import clock
 from controller.config.compose.pipeline import Request, compile_stack
 from controller.config.compose.to_spec import to_stack
 from controller.config.files import FileReader
@@ -40,7 +42,13 @@ from controller.setup.progress import Board, Phase
 from controller.setup.wheels import WheelStore
 
 _THREADS = 24
+# What needs another service is started anew after pauses of 1, 2, 4, 8 and 16 s.
+_HEALING_S = 45.0
+# Healing looks at what an operation left within this time.
+_NOTICED_S = 2.0
 _BEAT_S = 0.15
+Show = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
+"""Shows the answer of `GET /orchestration/status`, and the operation under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +90,14 @@ def up(config: Path, *, console: Console, checkout: Path = CHECKOUT) -> bool:
     """
     config = config.resolve()
     loaded = load(config, os.environ)
+    _need_services(loaded.stack)
+    for warning in loaded.stack.warnings:
+        console.print(f"! {warning}", style="yellow", markup=False, highlight=False)
     hub_view.check(config, loaded, os.environ)
     declared = hub_stack(checkout, config, loaded.digest, os.environ)
     stack_images = {spec.container.image for spec in loaded.stack.services.values()}
     wanted = needed_for(stack_images, definitions(checkout))
-    board = Board(console)
+    board, published = Board(console), _published(loaded.stack)
     port = loaded.settings.server.port
     door = hub.HubDoor(port)
     with board.shown(), ThreadPoolExecutor(_THREADS, thread_name_prefix="setup") as pool:
@@ -98,12 +109,25 @@ def up(config: Path, *, console: Console, checkout: Path = CHECKOUT) -> bool:
         builder.wait()
         hub_up.result()
         with board.phase("services") as phase:
-            operation = _follow(door, board, phase)
+            show = partial(_show_services, board, phase, published)
+            operation = _follow(door, phase, show)
+            status = await_healing(door, show)
         builder.discard_replaced()
         board.below = None
-    status = door.get("/orchestration/status")
-    _show(console, board, status, operation, door)
-    return operation.get("status") == "succeeded"
+    _show(console, board, status, operation, published, door)
+    return operation.get("status") == "succeeded" or not report.unwell(status["services"])
+
+
+def _need_services(stack: StackSpec) -> None:
+    """Raise SetupError where the hub would have nothing to do: a table of no services tells nobody
+    what is missing."""
+    if not stack.managed:
+        raise SetupError(
+            "No service is managed, so the hub would start none.",
+            remedy='Give each service that it is to run the label heal7.managed: "true", for '
+            "example in a compose.override.yaml beside the compose file, or list them under "
+            "orchestration.managed_services.",
+        )
 
 
 def hub_stack(
@@ -172,19 +196,61 @@ def _hub(
         phase.say(door.url)
 
 
-def _follow(door: hub.HubDoor, board: Board, phase: Phase) -> Mapping[str, Any]:
+def _published(stack: StackSpec) -> frozenset[str]:
+    """Services whose port is one of this machine's."""
+    return frozenset(
+        name
+        for name, spec in stack.services.items()
+        if any(port.published == spec.port for port in spec.container.ports)
+    )
+
+
+def _show_services(
+    board: Board,
+    phase: Phase,
+    published: frozenset[str],
+    status: Mapping[str, Any],
+    operation: Mapping[str, Any],
+) -> None:
+    services = status.get("services") or []
+    board.below = report.services_table(services, published)
+    phase.say(report.summary(services, operation))
+
+
+def _follow(door: hub.HubDoor, phase: Phase, show: Show) -> Mapping[str, Any]:
     """Ask for every service and stay with the operation until it ends; the operation."""
     operation = hub.start_all(door, phase.say)
     identity = operation.get("id") or operation.get("operation")
     beat = threading.Event()
     while True:
-        services = door.get("/orchestration/status").get("services") or []
-        board.below = report.services_table(services)
-        phase.say(report.summary(services, operation))
+        show(door.get("/orchestration/status"), operation)
         operation = door.get(f"/orchestration/operations/{identity}")
         if operation.get("status") != "running":
             return operation
         beat.wait(_BEAT_S)
+
+
+def await_healing(door: hub.HubDoor, show: Show) -> Mapping[str, Any]:
+    """The status once all is well, or once the hub has nothing more to try by itself.
+
+    Many stacks do not say who needs whom: what finds no database ends, and is healed when there is
+    one.
+    """
+    beat, began = threading.Event(), clock.monotonic()
+    while True:
+        status = door.get("/orchestration/status")
+        show(status, {})
+        ill, waited = report.unwell(status["services"]), clock.monotonic() - began
+        heals = all(one.get("incident") and _may_heal(door, one["incident"]) for one in ill)
+        if not ill or waited > _HEALING_S or (waited > _NOTICED_S and not heals):
+            return status
+        beat.wait(_BEAT_S)
+
+
+def _may_heal(door: hub.HubDoor, incident: str) -> bool:
+    """Whether the hub goes on trying by itself; not where a person must change something first."""
+    told = door.get(f"/incidents/{incident}")
+    return told.get("state") == "open" and told.get("kind") != "config_error"
 
 
 def _show(
@@ -192,11 +258,23 @@ def _show(
     board: Board,
     status: Mapping[str, Any],
     operation: Mapping[str, Any],
+    published: frozenset[str],
     door: hub.HubDoor,
 ) -> None:
-    console.print(report.services_table(status.get("services") or []))
-    for cause in report.causes(operation):
-        console.print(f"✘ {cause}", style="red", markup=False, highlight=False)
+    console.print(report.services_table(status["services"], published))
+    ill = {one["name"] for one in report.unwell(status["services"])}
+    for name, cause in report.causes(operation):
+        if name in ill:
+            console.print(f"✘ {cause}", style="red", markup=False, highlight=False)
+        else:
+            console.print(
+                f"! {cause}\n  It has been healed since.",
+                style="yellow",
+                markup=False,
+                highlight=False,
+            )
+    if left := report.orphans(status):
+        console.print(f"! {left}", style="yellow", markup=False, highlight=False)
     address = door.url.replace("127.0.0.1", "localhost")
     console.print(f"\nDashboard: {address}/dashboard", highlight=False)
     console.print(report.timings_line(board.timings(), board.seconds()), highlight=False)

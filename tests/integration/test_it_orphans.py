@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from io import StringIO
 
 import pytest
@@ -129,12 +130,12 @@ def test_down_leaves_them_and_their_network(
     monkeypatch.setattr(own, "PROJECT", f"{stack.project}-hub")
     said = StringIO()
 
-    def down(declared: set[str] | None) -> None:
+    def down(declares: Callable[[str], bool] | None) -> None:
         taking_down.down(
-            stack.project, console=Console(file=said), port=hub.port, declared=declared
+            stack.project, console=Console(file=said), port=hub.port, declares=declares
         )
 
-    down({"web"})
+    down({"web"}.__contains__)
     left = witness.picture(stack.project)
     assert [raw["Name"] for raw in left["containers"]] == [f"/{stack.container('old')}"]
     assert left["networks"] == [f"{stack.project}_default"]

@@ -118,7 +118,9 @@ def test_the_project_is_the_one_the_config_names(
     )
     assert run("down", "-c", str(config)).exit_code == 0
     assert run("down", "--remove-orphans", "-c", str(config)).exit_code == 0
-    assert calls == [("down", ("other", 8016, {"a", "b"})), ("down", ("other", 8016, None))]
+    (kept, (project, port, declares)), (_, (_, _, everything)) = calls
+    assert (kept, project, port, everything) == ("down", "other", 8016, None)
+    assert [declares(name) for name in ("a", "b", "c")] == [True, True, False]
 
 
 def test_doctor_checks_this_machine_with_the_hub_down(heal7_process: Heal7, tmp_path: Path) -> None:

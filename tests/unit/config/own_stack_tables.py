@@ -1,5 +1,5 @@
-"""The tables of docs/own-stack.md and docs/workflows.md, made from what the code reads, so that
-they cannot be wrong.
+"""The tables of docs/bring-your-own-stack.md and docs/workflows.md, made from what the code reads,
+so that they cannot be wrong.
 
 `python -m tests.unit.config.own_stack_tables` writes them anew into the documents.
 """
@@ -18,7 +18,7 @@ from controller.config.compose import build, honoured, schema, schema_parts
 from controller.config.settings import Settings
 
 _DOCS = Path(__file__).resolve().parents[3] / "docs"
-DOCUMENT = _DOCS / "own-stack.md"
+DOCUMENT = _DOCS / "bring-your-own-stack.md"
 WORKFLOWS = _DOCS / "workflows.md"
 _END = "<!-- end -->"
 # Refused by name rather than warned about.

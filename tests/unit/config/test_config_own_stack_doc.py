@@ -1,4 +1,4 @@
-"""docs/own-stack.md says what the code does: no key and no label is left out, none is invented."""
+"""docs/bring-your-own-stack.md says what the code does: nothing is left out or invented."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_the_defaults_that_are_told_are_those_of_the_code() -> None:
 
 
 def test_the_worked_example_loads_without_a_warning(tmp_path: Path) -> None:
-    for name in ("compose.yaml", "config.yaml", ".env"):
+    for name in ("compose.yaml", "compose.override.yaml", "config.yaml", ".env"):
         (tmp_path / name).write_text(example(name))
     found = load(tmp_path / "config.yaml", {})
     assert found.stack.warnings == ()

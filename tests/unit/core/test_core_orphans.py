@@ -57,3 +57,10 @@ def test_they_are_named_by_name_or_id_each_once() -> None:
 def test_nothing_else_can_be_meant(wanted: str) -> None:
     with pytest.raises(NotFoundError, match="is not an orphan"):
         chosen([OLD], [OLD.name, wanted])
+
+
+def test_more_containers_than_are_declared_are_no_orphans() -> None:
+    third = replace(container("web"), number=3, name="heal7-web-3")
+    found = replace(seen(), containers={"web-3": (third,), "old": (OLD,)})
+    for count in (0, 2):
+        assert orphans(replace(DECLARED, replicas={"web": count}), found) == (OLD,)
