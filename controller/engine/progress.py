@@ -38,8 +38,7 @@ class BuildProgress:
     def lines(self, answer: Mapping[str, Any]) -> list[str]:
         """The lines of output in one answer. Raises BuildError where it says that it failed."""
         if "error" in answer:
-            reason = str(answer["error"]).strip()
-            raise BuildError(reason, self.step, "\n".join(self._tail))
+            raise self.error(str(answer["error"]).strip())
         found = [line.strip() for line in str(answer.get("stream", "")).splitlines()]
         lines = [line for line in found if line]
         for line in lines:
@@ -49,6 +48,10 @@ class BuildProgress:
             if not line.startswith(_BOOKKEEPING):
                 self._tail.append(line)
         return lines
+
+    def error(self, reason: str) -> BuildError:
+        """The failure of the step that it is at."""
+        return BuildError(reason, self.step, "\n".join(self._tail))
 
     def told(self) -> Text:
         """How far it is: the step, and the last line written."""

@@ -113,7 +113,7 @@ def pull(
                         raise PullError(str(line["error"]).strip())
                     told(progress.next(line))
         except EngineUnreachableError as error:
-            if isinstance(error.__cause__, _SILENCE) and engine.ping():
+            if _was_silence(engine, error):
                 raise SilentRegistryError(f"nobody answered for {image}") from error
             raise
         except PullError:
@@ -136,14 +136,24 @@ def build(
     """
     progress = BuildProgress()
     with _client(engine, BUILD_SILENCE_S, stop) as client, _given(spec, scratch, told) as given:
-        with mapped_errors(f"building {image}"):
-            for answer in client.build(**given, **_options(spec, image), decode=True):
-                progress.lines(answer)
-                told(progress.told())
+        try:
+            with mapped_errors(f"building {image}"):
+                for answer in client.build(**given, **_options(spec, image), decode=True):
+                    progress.lines(answer)
+                    told(progress.told())
+        except EngineUnreachableError as error:
+            if _was_silence(engine, error):
+                raise progress.error(f"it said nothing for {BUILD_SILENCE_S} s") from error
+            raise
         for other in spec.tags:
             repository, tag = parse_repository_tag(other)
             with mapped_errors(f"tagging {image} as {other}"):
                 client.tag(image, repository, tag or "latest")
+
+
+def _was_silence(engine: DockerEngine, error: EngineUnreachableError) -> bool:
+    """Whether only what was asked for is silent. Raises EngineError where the engine is, too."""
+    return isinstance(error.__cause__, _SILENCE) and engine.ping()
 
 
 @contextmanager

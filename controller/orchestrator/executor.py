@@ -145,10 +145,17 @@ class Execution:
             )
         else:
             return Outcome(Status.DONE)
-        failed = outcome.cause is not None and outcome.status is Status.FAILED
-        if outcome.cause is not None and failed and not self._operation.kind.on_images:
-            self._world.note(op.service, Verdict(Health.FAILED, outcome.cause))
+        if outcome.cause is not None and outcome.status is Status.FAILED:
+            self._note(op.service, outcome.cause)
         return outcome
+
+    def _note(self, service: str, cause: Text) -> None:
+        """Remember the failure as what keeps the service down. What runs on, and ends later, has
+        not ended for this."""
+        container = self._world.container(service)
+        runs = container is not None and container.state is State.RUNNING
+        if not runs and not self._operation.kind.on_images:
+            self._world.note(service, Verdict(Health.FAILED, cause))
 
     def _settle(self, op: PlannedOp, outcome: Outcome) -> Outcome:
         stamped = replace(outcome, at=clock.monotonic() - self._begun)

@@ -19,12 +19,13 @@ from controller.engine.pool import EnginePool
 from controller.engine.supplies import Stop, StoppedError, Told
 from controller.errors import StoreError
 from controller.model.build import BuildSpec
-from controller.model.text import Text
+from controller.model.text import Text, text
 from controller.store.state import StateStore
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 4
+_PULLS_AT_ONCE = 8
+_BUILDS_AT_ONCE = 2
 _TELL_EVERY_S = 0.5
 
 
@@ -36,7 +37,8 @@ class Supplier:
         self._pool = pool
         self._store = store
         self._scratch = scratch
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._pull_slots = asyncio.Semaphore(_PULLS_AT_ONCE)
+        self._build_slots = asyncio.Semaphore(_BUILDS_AT_ONCE)
         self.pulls: dict[str, datetime] = {}
 
     async def load(self) -> None:
@@ -48,7 +50,11 @@ class Supplier:
     ) -> None:
         """Raises PullError, StoppedError, EngineError."""
         engine = self._pool.engine
-        await self._run(lambda s, t: supplies.pull(engine, image, platform, s, t), cancelled, told)
+
+        def work(stop: Stop, told: Told) -> None:
+            supplies.pull(engine, image, platform, stop, told)
+
+        await self._run(self._pull_slots, work, cancelled, told)
         self.pulls[image] = clock.now()
         try:
             await self._store.note_pull(image, self.pulls[image])
@@ -60,12 +66,18 @@ class Supplier:
     ) -> None:
         """Raises ContextError, BuildError, StoppedError, EngineError."""
         engine, scratch = self._pool.engine, self._scratch
-        await self._run(
-            lambda s, t: supplies.build(engine, spec, image, scratch, s, t), cancelled, told
-        )
+
+        def work(stop: Stop, told: Told) -> None:
+            supplies.build(engine, spec, image, scratch, stop, told)
+
+        await self._run(self._build_slots, work, cancelled, told)
 
     async def _run(
-        self, work: Callable[[Stop, Told], None], cancelled: asyncio.Event, told: Told
+        self,
+        slots: asyncio.Semaphore,
+        work: Callable[[Stop, Told], None],
+        cancelled: asyncio.Event,
+        told: Told,
     ) -> None:
         stop, loop = Stop(), asyncio.get_running_loop()
         latest = _Latest(told)
@@ -73,19 +85,24 @@ class Supplier:
         def pass_on(said: Text) -> None:
             loop.call_soon_threadsafe(latest, said)
 
-        async with self._slots:
-            task = self._pool.supply(lambda: work(stop, pass_on))
-            gone = asyncio.ensure_future(cancelled.wait())
-            either: list[asyncio.Future[Any]] = [task, gone]
-            try:
-                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-                if not task.done():
-                    raise StoppedError("it was stopped")
-                task.result()
-            finally:
-                gone.cancel()
-                latest.close()
-                stop.now()
+        async def in_turn() -> None:
+            if slots.locked():
+                told(text("phase.waiting"))
+            async with slots:
+                await self._pool.supply(lambda: work(stop, pass_on))
+
+        task, gone = asyncio.ensure_future(in_turn()), asyncio.ensure_future(cancelled.wait())
+        either: list[asyncio.Future[Any]] = [task, gone]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise StoppedError("it was stopped")
+            task.result()
+        finally:
+            stop.now()
+            for future in either:
+                future.cancel()
+            latest.close()
 
 
 class _Latest:

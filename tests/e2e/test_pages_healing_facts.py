@@ -88,6 +88,11 @@ def test_every_incident_says_what_to_do(hub: FakeHub, kind: Kind, outcome: Endin
     ("cause", "mend"),
     [
         ("fail.image_missing", "Build the missing image"),
+        ("fail.image_never", "Build the missing image"),
+        ("fail.pull", "See that this machine reaches the registry"),
+        ("fail.pull_silent", "See that this machine reaches the registry"),
+        ("fail.build", "Mend the Dockerfile"),
+        ("fail.context", "Mend the Dockerfile"),
         ("fail.port_taken", "Free the port"),
         ("fail.command", "Correct its command"),
         ("fail.name_taken", "Remove or rename"),
@@ -95,7 +100,8 @@ def test_every_incident_says_what_to_do(hub: FakeHub, kind: Kind, outcome: Endin
     ],
 )
 def test_a_configuration_error_names_its_remedy(hub: FakeHub, cause: str, mend: str) -> None:
-    facts = dict.fromkeys(("image", "port", "detail", "name", "words"), "x")
+    names = ("image", "port", "detail", "name", "words", "seconds", "step", "why", "remedy")
+    facts = dict.fromkeys(names, "x")
     inner = Text(cause, dict(facts))
     for said in (inner, Text("demo.foreign", {"words": inner})):
         broken = replace(ended(hub, Kind.CONFIG_ERROR, None), cause=said)

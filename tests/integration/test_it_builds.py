@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from controller import clock
 from tests.integration.conftest import MakeHub, MakeStack, Ports
 from tests.integration.it_engine import PROJECT, Json, Witness
 from tests.integration.it_hub import HubProcess
 from tests.integration.it_registry import Registry, running_registry
-from tests.integration.it_stack import Stack, serving
+from tests.integration.it_stack import PYTHON, Stack, serving
 from tests.integration.it_wait import eventually
 
 
@@ -223,6 +224,33 @@ def test_what_cannot_be_had_is_said_and_keeps_nothing_else_waiting(
     assert "pull_policy is never" in causes["never"]
     assert f"{stack.compose_file}:" in causes["far"]
     assert "lies outside" in causes["far"]
+
+
+def test_a_hub_that_is_killed_over_a_build_finishes_it_when_it_comes_back(
+    make_stack: MakeStack, make_hub: MakeHub, image: str, witness: Witness
+) -> None:
+    inline = f"FROM {image}\nRUN echo sleeping {clock.new_id('x')} && sleep 3"
+    service: Json = {
+        "build": {"dockerfile_inline": inline},
+        "command": [PYTHON, "-c", "input()"],
+        "stdin_open": True,
+        "labels": {"heal7.managed": "true"},
+        "restart": "always",
+    }
+    stack = make_stack({"slow": service})
+    hub = make_hub(stack).start().wait_ready()
+    try:
+        hub.client.post("/orchestration/start-all", wait="false")
+        eventually(lambda: "sleeping" in hub.client.services()["slow"]["reason"])
+        hub.kill9()
+        hub.start().wait_ready()
+        assert hub.client.services()["slow"]["health"] == "healthy"
+        kinds = [operation["kind"] for operation in hub.client.operations()]
+        assert kinds == ["converge", "start"]
+    finally:
+        hub.stop()
+        witness.remove_containers(stack.project)
+        witness.remove_images(f"{PROJECT}={stack.project}", f"{stack.project}-slow")
 
 
 def _failed(hub: HubProcess, *names: str) -> dict[str, str] | None:

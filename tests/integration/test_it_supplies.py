@@ -75,7 +75,7 @@ def test_a_pull_brings_the_image_and_tells_how_far_it_is(
 ) -> None:
     ref = registry.put(NAME, "1", "one", padding=300_000)
     told: list[Text] = []
-    supplies.pull(engine, ref, None, Stop(), told.append)
+    supplies.pull(engine, ref, "linux/amd64", Stop(), told.append)
     assert witness.api.images.get(ref).attrs["Config"]["Cmd"] == ["/wait"]
     assert {said.key for said in told} == {"phase.pulling"}
     assert told[-1].params["done"] == told[-1].params["layers"] == 1
@@ -174,6 +174,7 @@ def test_args_target_labels_and_tags_reach_the_builder(
         args=(("WHO", "you"),),
         labels=(*spec.labels, ("own", "x")),
         tags=(f"{NAME}:other", f"{NAME}-bare"),
+        platform="linux/amd64",
     )
     told = _build(engine, spec)
     found = _config(witness)
@@ -223,6 +224,16 @@ def test_a_failing_step_is_named_with_the_end_of_its_output(
     assert caught.value.output.endswith("the disk is locked")
     with pytest.raises(docker.errors.ImageNotFound):
         _config(witness)
+
+
+def test_a_step_that_says_nothing_is_not_waited_for_for_ever(
+    engine: DockerEngine, folder: Path, image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supplies, "BUILD_SILENCE_S", 2)
+    spec = _spec(folder, image, f"RUN echo begun {clock.new_id('x')} && sleep 600")
+    with pytest.raises(BuildError, match="said nothing for 2 s") as caught:
+        _build(engine, spec)
+    assert caught.value.output.splitlines()[-1].startswith("begun ")
 
 
 def test_a_build_can_be_ended(engine: DockerEngine, folder: Path, image: str) -> None:

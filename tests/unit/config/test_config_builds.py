@@ -156,3 +156,11 @@ def test_changing_a_dockerfile_is_no_change_of_the_configuration(tmp_path: Path)
     before = load(tmp_path / "config.yaml", {})
     (tmp_path / "Dockerfile").write_text("FROM b\n")
     assert load(tmp_path / "config.yaml", {}).digest == before.digest
+
+
+def test_the_home_stack_is_built_and_never_fetched() -> None:
+    home = load(Path(__file__).resolve().parents[3] / "config.yaml", {}).stack
+    assert len(home.services) == 5
+    for name, spec in home.services.items():
+        assert spec.source.build is not None, name
+        assert spec.source.policy == PullPolicy(Pull.NEVER), name

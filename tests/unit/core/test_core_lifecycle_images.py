@@ -23,7 +23,7 @@ from controller.errors import ConflictError, EngineError
 from controller.model.build import BuildSpec, Pull, PullPolicy, Source
 from controller.model.observation import ContainerObs
 from controller.model.spec import ServiceSpec, StackSpec
-from controller.model.text import text
+from controller.model.text import Text, text
 from controller.model.view import Desired, Health, OperationKind, OperationStatus, Wish
 from controller.orchestrator import supplier
 
@@ -216,6 +216,18 @@ async def test_what_cannot_be_had_is_explained_and_touches_nothing(
     assert hub.world.service_view("needy").health is Health.BLOCKED
 
 
+async def test_what_runs_on_and_ends_later_did_not_end_for_that(hubs: MakeScene) -> None:
+    hub, registry = await hubs(
+        container("app", config_hash="old"),
+        declared=stack(far("app", source=replace(BUILT, named=False))),
+    )
+    registry.breaks["build"] = BuildError("code 7", "Step 1/1 : RUN x", "bang")
+    assert outcomes(await hub.do(START)) == {"app": "failed"}
+    hub.engine.die("app", 3)
+    await hub.world.look()
+    assert hub.world.service_view("app").reason == text("exit.code", code=3)
+
+
 async def test_a_pull_that_fails_is_made_up_for_by_building(hubs: MakeScene) -> None:
     hub, registry = await hubs(declared=stack(far("app", source=BUILT)))
     registry.breaks["pull"] = PullError("denied")
@@ -239,6 +251,26 @@ async def test_convergence_lets_go_of_a_pull_for_a_person(hubs: MakeScene) -> No
     assert registry.stopped.is_set()
     (converged,) = [o for o in hub.lifecycle.recent() if o.kind is OperationKind.CONVERGE]
     assert converged.status is OperationStatus.INTERRUPTED
+
+
+async def test_a_pull_that_waits_for_its_turn_says_so_and_is_let_go_of_too(
+    hubs: MakeScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supplier, "_PULLS_AT_ONCE", 1)
+    second = service("second", image="far:2")
+    hub, registry = await hubs(declared=stack(far("app"), second), free=False)
+    hub.world.wish(dict.fromkeys(("app", "second"), Wish(Desired.RUNNING)))
+    assert await hub.lifecycle.converge([])
+    await reached(registry.begun)
+    waiting = text("phase.waiting")
+
+    def second_pull() -> Text | None:
+        (begun,) = hub.lifecycle.recent()
+        return [step.progress for step in begun.steps if step.op == "pull_image"][1]
+
+    await until(lambda: second_pull() == waiting, hub)
+    assert outcomes(await hub.do(STOP, "second")) == {"second": "already_stopped"}
+    assert registry.calls == [f"pull {FAR}"]
 
 
 async def test_building_stands_in_nobodys_way_and_moves_no_container(hubs: MakeScene) -> None:
