@@ -119,3 +119,6 @@ def test_every_command_of_the_guide_on(
     assert machine.witness.lives(HUB_PROJECT) == {}
     assert untried == set()
     machine.witness.sweep(stack.name)
+    built = {"label": f"com.docker.compose.project={stack.name}"}
+    for made in machine.witness.api.images.list(filters=built):
+        machine.witness.api.images.remove(str(made.id), force=True)
