@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from controller.model.build import Source
+from controller.model.hook import Hook
 from controller.model.host_settings import HostSettings
 
 
@@ -235,6 +236,9 @@ class ServiceSpec:
     """Services whose volumes its container mounts (`volumes_from`)."""
     replica_of: str = ""
     number: int = 1
+    post_start: tuple[Hook, ...] = ()
+    """Run one after the other in its container once that has started."""
+    pre_stop: tuple[Hook, ...] = ()
 
     @property
     def shares(self) -> tuple[str, ...]:

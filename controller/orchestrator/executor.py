@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import partial
 
 from controller import clock
+from controller.engine.hooks import HookError
 from controller.engine.pool import EnginePool
 from controller.engine.progress import BuildError
 from controller.engine.supplies import PullError, StoppedError
@@ -30,6 +31,7 @@ from controller.model.spec import ContainerSpec, Mount, StackSpec
 from controller.model.text import Text, text
 from controller.model.view import Health, OperationView, Verdict
 from controller.orchestrator.explain import explain
+from controller.orchestrator.hooks import after_start, before_stop
 from controller.orchestrator.intent import who_ended
 from controller.orchestrator.orphans import GRACE_S
 from controller.orchestrator.outcome import Outcome, Status, passes
@@ -139,7 +141,7 @@ class Execution:
         except StoppedError:
             outcome = Outcome(Status.UNHEALTHY, text("result.cancelled"))
         except EngineError as error:
-            detail = error.output if isinstance(error, BuildError) else error.detail
+            detail = error.output if isinstance(error, BuildError | HookError) else error.detail
             outcome = Outcome(
                 Status.FAILED, explain(self._stack.services.get(op.service), error), detail
             )
@@ -242,6 +244,7 @@ class Execution:
             case Op.START:
                 await self._only_ours(op.service)
                 await command(engine.start, container_id)
+                await after_start(self._pool, self._stack.services[op.service], container_id)
 
     async def _stop(self, service: str, container_id: str) -> None:
         declared = self._stack.services.get(service)
@@ -251,6 +254,8 @@ class Execution:
         grace = graces.get(service, usual)
         wait_s = grace if self._answers(service) else 0.0
         async with self._world.traffic.closed(service, wait_s):
+            if declared is not None and wait_s > 0:
+                await before_stop(self._pool, declared, container_id, wait_s)
             ended = await self._pool.command(self._pool.engine.stop, container_id, grace)
         if ended:
             if ending is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from controller.engine.context import ContextError
+from controller.engine.hooks import HookError
 from controller.engine.mapping import (
     BadCommandError,
     ImageMissingError,
@@ -29,6 +30,9 @@ def explain(spec: ServiceSpec | None, error: EngineError) -> Text:
         return text("fail.port_taken", port=port or 0)
     if isinstance(error, BadCommandError):
         return text("fail.command", detail=error.detail)
+    if isinstance(error, HookError):
+        last = (error.output.strip().splitlines() or [""])[-1]
+        return text("fail.post_start", detail=error.detail, line=last)
     if isinstance(error, NamespaceGoneError):
         return text("fail.namespace_gone", detail=error.detail)
     return text("fail.engine", detail=error.detail)

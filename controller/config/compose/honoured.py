@@ -68,6 +68,8 @@ _SERVICE = frozenset(
         "pids_limit",
         "platform",
         "ports",
+        "post_start",
+        "pre_stop",
         "privileged",
         "profiles",
         "pull_policy",

@@ -19,6 +19,7 @@ from controller.config.compose.hashing import service_hash, stable_hash
 from controller.config.compose.pipeline import Compiled
 from controller.config.managed import Treatment, probe_of, published_port, recovery_of
 from controller.config.node import Mark
+from controller.model.hook import Hook
 from controller.model.spec import (
     Condition,
     Dependency,
@@ -148,6 +149,21 @@ def _service(name: str, number: int, treatment: Treatment | None, frame: _Frame)
         borrows=_firsts(borrowed_by(service), replicas),
         replica_of=name if name in replicas else "",
         number=number,
+        post_start=_hooks(service.get("post_start", ())),
+        pre_stop=_hooks(service.get("pre_stop", ())),
+    )
+
+
+def _hooks(said: Iterable[Mapping[str, Any]]) -> tuple[Hook, ...]:
+    return tuple(
+        Hook(
+            command=tuple(one["command"]),
+            user=one.get("user"),
+            privileged=one.get("privileged", False),
+            working_dir=one.get("working_dir"),
+            environment=tuple(one.get("environment", {}).items()),
+        )
+        for one in said
     )
 
 

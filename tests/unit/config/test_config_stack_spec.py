@@ -9,6 +9,7 @@ from config_helpers import FOLDER, compile_texts, stack, web_spec, web_text
 
 from controller.config.compose.to_spec import to_stack
 from controller.config.managed import Treatment
+from controller.model.hook import Hook
 from controller.model.spec import (
     Condition,
     Dependency,
@@ -243,3 +244,18 @@ def test_several_containers_are_one_each_and_who_needs_them_needs_all() -> None:
     assert labels["com.docker.compose.container-number"] == "2"
     assert labels["com.docker.compose.service"] == "web"
     assert second.config_hash == made.services["web-1"].config_hash
+
+
+def test_commands_beside_the_service_are_hooks() -> None:
+    spec = web_spec(
+        """
+        post_start:
+          - command: ./migrate "all of it"
+            user: root
+            environment: [A=1, B]
+        pre_stop: [{command: [bye], privileged: true, working_dir: /w}]
+        """
+    )
+    migrate = Hook(("./migrate", "all of it"), "root", environment=(("A", "1"), ("B", None)))
+    assert spec.post_start == (migrate,)
+    assert spec.pre_stop == (Hook(("bye",), privileged=True, working_dir="/w"),)
