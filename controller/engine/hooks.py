@@ -22,7 +22,11 @@ class HookError(EngineError):
 
     def __init__(self, hook: Hook, code: int | None, output: str):
         how = "did not end in time" if code is None else f"ended with code {code}"
-        super().__init__(f"{hook} {how}", remedy="Run it by hand with `docker exec` to see why.")
+        last = (output.strip().splitlines() or [""])[-1]
+        super().__init__(
+            f"{hook} {how}{': ' if last else ''}{last}",
+            remedy="Run it by hand with `docker exec` to see why.",
+        )
         self.code = code
         self.output = output
 

@@ -31,8 +31,7 @@ def explain(spec: ServiceSpec | None, error: EngineError) -> Text:
     if isinstance(error, BadCommandError):
         return text("fail.command", detail=error.detail)
     if isinstance(error, HookError):
-        last = (error.output.strip().splitlines() or [""])[-1]
-        return text("fail.post_start", detail=error.detail, line=last)
+        return text("fail.post_start", detail=error.detail)
     if isinstance(error, NamespaceGoneError):
         return text("fail.namespace_gone", detail=error.detail)
     return text("fail.engine", detail=error.detail)
