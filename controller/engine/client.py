@@ -307,12 +307,19 @@ class DockerEngine:
 
 
 def _ipam(spec: NetworkSpec) -> IPAMConfig | None:
-    if not spec.ipam_driver and not spec.ipam_config:
+    if not (spec.ipam_driver or spec.ipam_pools or spec.ipam_options):
         return None
     pools = [
         IPAMPool(
-            subnet=pool.get("subnet"), gateway=pool.get("gateway"), iprange=pool.get("ip_range")
+            subnet=pool.subnet,
+            gateway=pool.gateway,
+            iprange=pool.ip_range,
+            aux_addresses=dict(pool.aux_addresses) or None,
         )
-        for pool in map(dict, spec.ipam_config)
+        for pool in spec.ipam_pools
     ]
-    return IPAMConfig(driver=spec.ipam_driver or "default", pool_configs=pools)
+    return IPAMConfig(
+        driver=spec.ipam_driver or "default",
+        pool_configs=pools,
+        options=dict(spec.ipam_options) or None,
+    )

@@ -248,6 +248,16 @@ class ServiceSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressPool:
+    """A range of addresses that a network gives away; `aux_addresses` are hosts' that it does not."""
+
+    subnet: str | None = None
+    ip_range: str | None = None
+    gateway: str | None = None
+    aux_addresses: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkSpec:
     """A network to have; `name` is the engine's. External ones are only checked."""
 
@@ -260,7 +270,8 @@ class NetworkSpec:
     attachable: bool = False
     enable_ipv6: bool = False
     ipam_driver: str | None = None
-    ipam_config: tuple[tuple[tuple[str, str], ...], ...] = ()
+    ipam_options: tuple[tuple[str, str], ...] = ()
+    ipam_pools: tuple[AddressPool, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     config_hash: str = ""
 

@@ -128,10 +128,6 @@ def warn_unhonoured(model: Mapping[str, Any], tree: Node, report: Report) -> Non
     for key, network in model.get("networks", {}).items():
         told = _Teller(("networks", key), tree, report)
         told.unknown(network, _NETWORK)
-        ipam = network.get("ipam", {})
-        told.unknown(ipam, frozenset({"driver", "config"}), "ipam")
-        for pool in ipam.get("config", []):
-            told.unknown(pool, frozenset({"subnet", "ip_range", "gateway"}), "ipam", "config")
 
 
 class _Teller:

@@ -21,6 +21,7 @@ from controller.config.managed import Treatment, probe_of, published_port, recov
 from controller.config.node import Mark
 from controller.model.hook import Hook
 from controller.model.spec import (
+    AddressPool,
     Condition,
     Dependency,
     NetworkSpec,
@@ -225,8 +226,14 @@ def _network(key: str, network: Mapping[str, Any], project: str, version: str) -
         attachable=network.get("attachable", False),
         enable_ipv6=network.get("enable_ipv6") or False,
         ipam_driver=ipam.get("driver"),
-        ipam_config=tuple(
-            tuple((name, value) for name, value in pool.items() if isinstance(value, str))
+        ipam_options=tuple(ipam.get("options", {}).items()),
+        ipam_pools=tuple(
+            AddressPool(
+                pool.get("subnet"),
+                pool.get("ip_range"),
+                pool.get("gateway"),
+                tuple(pool.get("aux_addresses", {}).items()),
+            )
             for pool in ipam.get("config", ())
         ),
         labels=_resource_labels("network", key, network, project, version, digest),

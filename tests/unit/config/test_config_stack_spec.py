@@ -11,6 +11,7 @@ from controller.config.compose.to_spec import to_stack
 from controller.config.managed import Treatment
 from controller.model.hook import Hook
 from controller.model.spec import (
+    AddressPool,
     Condition,
     Dependency,
     HealthCheck,
@@ -259,3 +260,25 @@ def test_commands_beside_the_service_are_hooks() -> None:
     migrate = Hook(("./migrate", "all of it"), "root", environment=(("A", "1"), ("B", None)))
     assert spec.post_start == (migrate,)
     assert spec.pre_stop == (Hook(("bye",), privileged=True, working_dir="/w"),)
+
+
+def test_a_network_gives_away_the_addresses_that_are_said() -> None:
+    (made,) = stack(
+        """
+        services: {web: {image: i, networks: [n]}}
+        networks:
+          n:
+            ipam:
+              driver: default
+              options: {foo: bar}
+              config:
+                - subnet: 10.1.0.0/16
+                  ip_range: 10.1.5.0/24
+                  gateway: 10.1.5.1
+                  aux_addresses: {nas: 10.1.5.9}
+        """
+    ).networks
+    assert made.ipam_options == (("foo", "bar"),)
+    assert made.ipam_pools == (
+        AddressPool("10.1.0.0/16", "10.1.5.0/24", "10.1.5.1", (("nas", "10.1.5.9"),)),
+    )
