@@ -249,7 +249,7 @@ class ServiceSpec:
 
 @dataclass(frozen=True, slots=True)
 class AddressPool:
-    """A range of addresses that a network gives away; `aux_addresses` are hosts' that it does not."""
+    """Addresses that a network gives away; `aux_addresses` are those of hosts, which it does not."""
 
     subnet: str | None = None
     ip_range: str | None = None
