@@ -249,7 +249,7 @@ class ServiceSpec:
 
 @dataclass(frozen=True, slots=True)
 class AddressPool:
-    """Addresses that a network gives away; `aux_addresses` are those of hosts, which it does not."""
+    """Addresses that a network gives away, but for `aux_addresses`, which are those of hosts."""
 
     subnet: str | None = None
     ip_range: str | None = None
