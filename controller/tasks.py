@@ -78,15 +78,15 @@ class Tasks:
 
 
 def tune_interpreter() -> None:
-    """Once everything is loaded: cycles are looked for seldom, and never again among what is there
-    by now, since a full look makes the event loop late; and threads that wait for the interpreter
-    get it after a millisecond instead of five, or each statement of the journal's writer waits."""
+    """Once everything is loaded: what is there by now is never looked at again for cycles, so that
+    a full look at the rest takes 10 ms; and threads that wait for the interpreter get it after a
+    millisecond instead of five, or each statement of the journal's writer waits."""
     sys.setswitchinterval(_SWITCH_S)
     gc.collect()
     gc.freeze()
-    # Pages leave cycles, and those alive at a young look wait for a full one: seldom is every few
-    # minutes, at 10 ms each, or memory grows for hours.
-    gc.set_threshold(10_000, 10, 10)
+    # Pages leave cycles behind. Few of them at a time leave no holes in memory, which would make it
+    # grow for hours; more of the youngest than usual are cheaper to look at.
+    gc.set_threshold(5_000, 5, 4)
 
 
 class WakeQueue:
