@@ -14,7 +14,8 @@ def test_the_rest_of_a_cut_short_convergence_is_finished(
     services = {
         "slow": serving(image, free_port(), environment={"BOOT_S": "2"}),
         "late": serving(image, free_port(), depends_on=after("slow")),
-        "lone": serving(image, free_port()),
+        # Acted on until long after the request, for what is over is let go of.
+        "lone": serving(image, free_port(), environment={"BOOT_S": "3"}),
     }
     stack = make_stack(services)
     hub = make_hub(stack).start().wait_ready()
@@ -31,6 +32,7 @@ def test_the_rest_of_a_cut_short_convergence_is_finished(
     assert asked.status_code == 200
     assert asked.json()["success"]
     eventually(lambda: {s["health"] for s in hub.client.services().values()} == {"healthy"})
-    kinds = [o["kind"] for o in hub.client.operations()]
-    assert kinds[:3] == ["converge", "start", "converge"]
-    assert hub.client.operations()[2]["status"] == "interrupted"
+    newest, second, first = hub.client.operations()[:3]
+    # The rest may be begun beside the request, which it does not touch.
+    assert {newest["kind"], second["kind"]} == {"converge", "start"}
+    assert (first["kind"], first["status"]) == ("converge", "interrupted")
