@@ -45,7 +45,10 @@ def test_one_that_fails_is_told_with_its_last_line(
         image,
         free_port(),
         labels={"heal7.recovery.policy": "none"},
-        post_start=[_sh("echo begins; echo the table is locked >&2; exit 7"), _sh("exit 8")],
+        post_start=[
+            _sh("exec 2>&1; echo begins; echo the table is locked >&2; exit 7"),
+            _sh("exit 8"),
+        ],
     )
     hub = make_hub(make_stack({"one": service})).start().wait_ready()
     body = hub.client.verb("start-all")

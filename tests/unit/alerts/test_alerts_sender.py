@@ -70,7 +70,8 @@ async def test_messages_leave_nothing_behind() -> None:
         before = len(own.handlers)
         for _ in range(5):
             await send(sender)
-    assert (len(own.handlers), own.propagate) == (before, False)
+    assert len(own.handlers) <= before
+    assert not own.propagate
 
 
 def test_all_that_is_shown_of_an_address_is_its_kind() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import sys
 from functools import lru_cache
 from typing import Any
 
@@ -22,8 +23,10 @@ def forget() -> None:
     """Empties those caches and gives the memory back to the system.
 
     A cache holds nothing but what can be worked out again, so another thread may be using them.
+    The collector is not asked for them: it would also give out what other threads are still making.
     """
-    for found in gc.get_objects():
+    modules = [module for name, module in sys.modules.copy().items() if name.startswith(_KEEPER)]
+    for found in (value for module in modules for value in list(vars(module).values())):
         if isinstance(found, BoundedCache):
             found.clear()
         elif isinstance(found, _Memo) and str(found.__module__).startswith(_KEEPER):

@@ -25,5 +25,5 @@ class Plan:
     scope: str = "safe"
     strict: bool = False
     request_timeout_s: float = 15.0
-    memory_bytes: int = 215_000_000
+    memory_bytes: int = 235_000_000
     document_bytes: int = 4_000_000
