@@ -225,13 +225,16 @@ def counts(known: Sequence[Mark], language: str) -> tuple[tuple[Tone, str, int],
     )
 
 
+def verbs_for(services: Sequence[ServiceView]) -> Sequence[str]:
+    """What makes sense to ask of all of these."""
+    up = sum(1 for service in services if service.state is State.RUNNING)
+    return (["start"] if up < len(services) else []) + (["restart", "stop"] if up else [])
+
+
 def stack_actions(view: StackView, language: str) -> tuple[Action, ...]:
     """Start, restart, stop for all; the sensible one stands out. One service has its own row."""
     if len(view.services) < 2:
         return ()
-    up = sum(1 for s in view.services if s.state is State.RUNNING)
-    verbs = ["start"] if up < len(view.services) else []
-    verbs += ["restart", "stop"] if up else []
     return tuple(
         Action(
             verb,
@@ -239,7 +242,7 @@ def stack_actions(view: StackView, language: str) -> tuple[Action, ...]:
             word(f"ui.confirm.{verb}_all", language, n=len(view.services)),
             primary=verb == "start",
         )
-        for verb in verbs
+        for verb in verbs_for(view.services)
     )
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from controller.dashboard import marks
 from controller.dashboard.marks import Mark
-from controller.dashboard.present import Action
+from controller.dashboard.present import Action, verbs_for
 from controller.i18n import word
-from controller.model.observation import State
 from controller.model.view import StackView
 
 
@@ -29,9 +28,6 @@ def replicas(
     several = marks.replicas(view).get(name)
     if several is None:
         return None
-    up = sum(1 for one in several if one.state is State.RUNNING)
-    verbs = ["start"] if up < len(several) else []
-    verbs += ["restart", "stop"] if up else []
     busy = any(one.busy is not None for one in several)
     actions = tuple(
         Action(
@@ -41,6 +37,6 @@ def replicas(
             primary=verb == "start",
             busy=busy,
         )
-        for verb in verbs
+        for verb in verbs_for(several)
     )
     return Replicas(known[name], tuple(known[one.name] for one in several), actions)

@@ -317,9 +317,8 @@ class StackSpec:
 
     def members(self, name: str) -> tuple[str, ...]:
         """The keys in `services` that a name means: the one, or all of a service with replicas."""
-        if name in self.replicas:
-            return tuple(replica(name, number + 1) for number in range(self.replicas[name]))
-        return (name,) if name in self.services else ()
+        declared = name in self.replicas or name in self.services
+        return replica_keys(name, self.replicas) if declared else ()
 
     def declares(self, service: str) -> bool:
         """Whether the compose files speak of it, under a profile that is not enabled too."""
@@ -340,3 +339,10 @@ class StackSpec:
 def replica(service: str, number: int) -> str:
     """What one of several containers of a service is called, `number` from 1."""
     return f"{service}-{number}"
+
+
+def replica_keys(name: str, replicas: Mapping[str, int]) -> tuple[str, ...]:
+    """What a declared service is called in the stack, each of its containers by itself."""
+    if name not in replicas:
+        return (name,)
+    return tuple(replica(name, number + 1) for number in range(replicas[name]))

@@ -29,6 +29,7 @@ from controller.model.spec import (
     StackSpec,
     VolumeSpec,
     replica,
+    replica_keys,
 )
 
 _PREFIX = "com.docker.compose."
@@ -90,16 +91,9 @@ def replicas_of(services: Mapping[str, Any]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count != 1}
 
 
-def _keys(name: str, replicas: Mapping[str, int]) -> list[str]:
-    """What a service is called in the stack, each of its containers by itself."""
-    if name not in replicas:
-        return [name]
-    return [replica(name, number + 1) for number in range(replicas[name])]
-
-
 def _firsts(names: Iterable[str], replicas: Mapping[str, int]) -> tuple[str, ...]:
     """Compose gives what is shared of the first container of a service."""
-    return tuple(key for name in names for key in _keys(name, replicas)[:1])
+    return tuple(key for name in names for key in replica_keys(name, replicas)[:1])
 
 
 def _service(name: str, number: int, treatment: Treatment | None, frame: _Frame) -> ServiceSpec:
@@ -136,7 +130,7 @@ def _service(name: str, number: int, treatment: Treatment | None, frame: _Frame)
         depends_on=tuple(
             replace(entry, service=key)
             for entry in depends_on
-            for key in _keys(entry.service, replicas)
+            for key in replica_keys(entry.service, replicas)
         ),
         managed=managed,
         port=port,
