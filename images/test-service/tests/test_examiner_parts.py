@@ -15,6 +15,7 @@ import requests
 from examiner_target import Stranger, served
 
 from examiner.contract.cleanup import Cleaner
+from examiner.contract.findings import Removals
 from examiner.contract.ledger import Ledger, ids_in, stand_in
 from examiner.contract.plan import Plan
 from examiner.contract.promises import Asker, is_ours, variant_of
@@ -52,7 +53,7 @@ def test_what_was_met_is_spared_and_what_was_made_is_not() -> None:
 
 def test_what_two_cases_made_is_removed_when_both_are_over() -> None:
     with served(Stranger()) as target, requests.Session() as session:
-        cleaner = Cleaner(target.url, target.document, session, Ledger(careful=True))
+        cleaner = Cleaner(target.url, target.document, session, Ledger(careful=True), Removals())
         target.items[4] = {}
         for case in ("first", "second"):  # as where the same bytes have the same id
             cleaner.note("/items", {"id": 4}, case)
@@ -62,7 +63,7 @@ def test_what_two_cases_made_is_removed_when_both_are_over() -> None:
         cleaner.finish(["second"])
         cleaner.flush(finished_only=True)
         assert 4 not in target.items
-        assert cleaner.snapshot() == {"made": 1, "removed": 1, "left": []}
+        assert cleaner.removals.snapshot() == {"made": 1, "removed": 1, "left": []}
 
 
 @pytest.mark.parametrize("value", [ACTION_ID, "doc_" + "a" * 32, "7", 7, "short", "x" * 40])
@@ -95,6 +96,48 @@ def test_no_more_cases_stay_than_there_is_room_for_and_all_do_where_there_is(mos
     kept = thinned(kinds, most, seed=1)
     assert len(kept) == min(most, len(kinds))
     assert most < len(kinds) or kept == list(range(len(kinds)))
+
+
+_ALONE = """
+import os, signal
+from examiner.contract.alone import alone
+
+def held():
+    block = bytearray(b"x" * 100_000_000)
+    return os.getpid(), len(block)
+
+def peak():
+    status = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+
+before, (pid, size) = peak(), alone(held)
+assert pid != os.getpid() and size == 100_000_000 and peak() - before < 10_000, (peak(), before)
+alone({})
+print("reached")
+"""
+
+
+@pytest.mark.parametrize(
+    ("work", "code", "told"),
+    [
+        ("lambda: os.kill(os.getpid(), signal.SIGKILL)", -9, ""),
+        ("lambda: 1 / 0", 1, "ZeroDivisionError"),
+    ],
+)
+def test_work_alone_leaves_no_memory_behind_and_its_end_is_the_end(
+    work: str, code: int, told: str
+) -> None:
+    path = os.pathsep.join(sys.path)
+    ended = subprocess.run(
+        [sys.executable, "-c", _ALONE.format(work)],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert told in ended.stderr
 
 
 def test_a_failure_is_kept_once_with_its_shortest_curl() -> None:

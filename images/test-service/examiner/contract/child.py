@@ -6,24 +6,26 @@ with `"done": true`. The parent needs nothing else, so whatever befalls this pro
 
 from __future__ import annotations
 
-import ctypes
 import json
 import resource
-import signal
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import requests
 
+from examiner.contract.alone import alone, leave_with_parent
 from examiner.contract.answers import Asker as Answers
 from examiner.contract.answers import Difference, differences, shown, vectors_of
+from examiner.contract.findings import Findings
+from examiner.contract.ledger import Ledger
 from examiner.contract.plan import Plan
 from heal7_contract import clock
 
 _NEWS_SECONDS = 0.5
-_PR_SET_PDEATHSIG = 1
 
 
 class Reporter:
@@ -52,7 +54,8 @@ class Reporter:
         if not done and now - self._told < _NEWS_SECONDS:
             return
         self._told = now
-        figures = {"seconds": round(now, 2), "peak_memory_bytes": _peak()}
+        peak = max(snapshot.get("peak_memory_bytes", 0), _peak())
+        figures = {"seconds": round(now, 2), "peak_memory_bytes": peak}
         print(json.dumps({**snapshot, **figures, "done": done}), flush=True)
 
 
@@ -61,7 +64,7 @@ def main() -> int:
     given = json.load(sys.stdin)
     tuples = {key: tuple(value) for key, value in given.items() if isinstance(value, list)}
     plan = Plan(**{**given, **tuples})
-    _leave_with_parent()
+    leave_with_parent()
     _confine()
     reporter = Reporter(plan)
     session = requests.Session()
@@ -73,11 +76,9 @@ def main() -> int:
 
 def contract(plan: Plan, session: requests.Session, reporter: Reporter) -> dict[str, Any]:
     """The contract of ours where it applies, then requests made from the document."""
-    from examiner.contract.cleanup import Cleaner
-    from examiner.contract.fuzz import Fuzz, NothingSelectedError, fetch
-    from examiner.contract.ledger import Ledger
+    # Imported before the phases are told apart, so that their processes share it.
+    from examiner.contract.fuzz import NOTHING_SELECTED, fetch
     from examiner.contract.promises import Asker, is_ours
-    from examiner.contract.tally import Tally
 
     _prepare_characters()
     try:
@@ -86,31 +87,44 @@ def contract(plan: Plan, session: requests.Session, reporter: Reporter) -> dict[
         return {"fault": {"code": "target_unusable", "detail": str(error)}}
     ours = is_ours(document)
     protected = frozenset({plan.report_id})
-    ledger = Ledger(careful=not ours and plan.scope != "all", protected=protected)
-    cleaner, tally = Cleaner(plan.url, document, session, ledger), Tally()
-    promises = (
-        Asker(plan.service, plan.url, document, session).all()
-        if ours and plan.scope != "read"
-        else []
-    )
+    found = Findings(Ledger(careful=not ours and plan.scope != "all", protected=protected))
+    if ours and plan.scope != "read":
+        found.promises = Asker(plan.service, plan.url, document, session).all()
+    # A connection may not be used by two processes.
+    session.close()
+    for phase in plan.phases:
+        if found.ended is None:
+            its = replace(plan, phases=(phase,))
+            found = alone(partial(_phase, its, document, session, found, reporter))
+    if found.ended == NOTHING_SELECTED:
+        detail = "no operation of its OpenAPI document is in scope"
+        return {"fault": {"code": found.ended, "detail": detail}}
+    return {**found.snapshot(), "stopped_by": found.ended}
 
-    def snapshot() -> dict[str, Any]:
-        return {**tally.snapshot(), "cleanup": cleaner.snapshot(), "promises": promises}
+
+def _phase(
+    plan: Plan,
+    document: dict[str, Any],
+    session: requests.Session,
+    found: Findings,
+    reporter: Reporter,
+) -> Findings:
+    """What is found after one phase more."""
+    from examiner.contract.cleanup import Cleaner
+    from examiner.contract.fuzz import Fuzz
+
+    cleaner = Cleaner(plan.url, document, session, found.ledger, found.removals)
 
     def tell() -> None:
-        reporter.tell(snapshot())
+        reporter.tell(found.snapshot())
 
     def over() -> bool:
         return reporter.late() or reporter.heavy()
 
-    try:
-        ended = Fuzz(plan, document, tally, ledger, cleaner, tell, over).run()
-    except NothingSelectedError:
-        detail = "no operation of its OpenAPI document is in scope"
-        return {"fault": {"code": "nothing_selected", "detail": detail}}
+    ended = Fuzz(plan, document, found, cleaner, tell, over).run()
     if ended == "time_limit" and not reporter.late():
         ended = "memory_limit"
-    return {**snapshot(), "stopped_by": ended}
+    return replace(found, ended=ended, peak=max(found.peak, _peak()))
 
 
 def answers(plan: Plan, session: requests.Session, reporter: Reporter) -> dict[str, Any]:
@@ -140,10 +154,6 @@ def answers(plan: Plan, session: requests.Session, reporter: Reporter) -> dict[s
         found += differs
         reporter.tell(snapshot())
     return {**snapshot(), "stopped_by": ended}
-
-
-def _leave_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _prepare_characters() -> None:

@@ -15,10 +15,10 @@ from urllib.parse import quote
 
 import requests
 
+from examiner.contract.findings import Removals
 from examiner.contract.ledger import Ledger, ids_in
 
 REASON = "made by a contract test"
-MAX_LEFT = 20
 _TIMEOUT = 15
 
 
@@ -32,15 +32,13 @@ class Pending(NamedTuple):
 
 @dataclass(slots=True)
 class Cleaner:
-    """`left` are sentences about what could not be removed."""
+    """Counts in `removals` what it did."""
 
     url: str
     document: Mapping[str, Any]
     session: requests.Session
     ledger: Ledger
-    made: int = 0
-    removed: int = 0
-    left: list[str] = field(default_factory=list)
+    removals: Removals
     _pending: list[Pending] = field(default_factory=list)
     _over: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -77,12 +75,12 @@ class Cleaner:
             try:
                 status = self._remove(path, ident)
             except requests.RequestException as error:
-                self._leave(f"{path} {ident}: {type(error).__name__}")
+                self.removals.leave(f"{path} {ident}: {type(error).__name__}")
                 continue
             if status < 300 or status in (404, 410):
-                self.removed += 1
+                self.removals.removed += 1
             else:
-                self._leave(f"{path} {ident}: {status}")
+                self.removals.leave(f"{path} {ident}: {status}")
 
     def _remove(self, path: str, ident: str) -> int:
         if path.endswith("/compensate"):
@@ -95,12 +93,8 @@ class Cleaner:
         with self._lock:
             again = [one for one in self._pending if (one.path, one.ident) == (path, ident)]
             self._pending = [one for one in self._pending if one not in again]
-            self.made += not again
+            self.removals.made += not again
             self._pending.append(Pending(path, ident, case))
-
-    def _leave(self, sentence: str) -> None:
-        if len(self.left) < MAX_LEFT:
-            self.left.append(sentence)
 
     def _deletion(self, path: str) -> str | None:
         for found, methods in self.document["paths"].items():
@@ -108,7 +102,3 @@ class Cleaner:
             if head == path.rstrip("/") and last.startswith("{") and "delete" in methods:
                 return str(found)
         return None
-
-    def snapshot(self) -> dict[str, Any]:
-        """In the shape of the report."""
-        return {"made": self.made, "removed": self.removed, "left": list(self.left)}

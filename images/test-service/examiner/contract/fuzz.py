@@ -1,6 +1,6 @@
 """Requests made from an OpenAPI document, by schemathesis, with respect for what is not ours.
 
-Imported by the child process only: the library costs 40 MB.
+Imported by processes of their own only: the library costs 40 MB.
 """
 
 from __future__ import annotations
@@ -15,40 +15,39 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
 from examiner.contract.cleanup import Cleaner
-from examiner.contract.forgetting import forget
-from examiner.contract.ledger import Ledger, stand_in
+from examiner.contract.findings import Findings
+from examiner.contract.ledger import stand_in
 from examiner.contract.plan import Plan
 from examiner.contract.promises import new_key
-from examiner.contract.tally import Failure, Tally
+from examiner.contract.tally import Failure
 from examiner.contract.thinning import thinned
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
-COVERAGE, STATEFUL = "coverage", "stateful"
+STATEFUL = "stateful"
 # Checks that mean the very id that was put in: with another in its place they say nothing.
 _OF_THE_ID = frozenset({"ensure_resource_availability", "use_after_free"})
-
-
-class NothingSelectedError(Exception):
-    """No operation of the document is in scope."""
+NOTHING_SELECTED = "nothing_selected"
 
 
 class Fuzz:
-    """One run over one document. `tell` is called after every scenario; once `over`, it ends."""
+    """One run over one document; what it finds is added to `found`.
+
+    `tell` is called after every scenario; once `over`, it ends.
+    """
 
     def __init__(
         self,
         plan: Plan,
         document: dict[str, Any],
-        tally: Tally,
-        ledger: Ledger,
+        found: Findings,
         cleaner: Cleaner,
         tell: Callable[[], None],
         over: Callable[[], bool],
     ):
         self._plan = plan
         self._document = document
-        self._tally = tally
-        self._ledger = ledger
+        self._tally = found.tally
+        self._ledger = found.ledger
         self._cleaner = cleaner
         self._tell = tell
         self._over = over
@@ -58,7 +57,7 @@ class Fuzz:
         self._replaced: set[str] = set()
 
     def run(self) -> str | None:
-        """Why it ended before all was done, or None. Raises NothingSelectedError."""
+        """Why it ended before all was done, or None."""
         whole = schemathesis.openapi.from_dict(self._document, config=_config(self._plan))
         schema = whole.include(lambda context: self._plan_selects(context.operation.label))
         for found in schema.get_all_operations():
@@ -66,7 +65,7 @@ class Fuzz:
             if operation is not None:
                 self._tally.expect(operation.label)
         if not self._tally.cases:
-            raise NothingSelectedError
+            return NOTHING_SELECTED
         self._hook(schema)
         self._bound_coverage(schema)
         self._stream = from_schema(schema).execute()
@@ -175,8 +174,6 @@ class Fuzz:
         elif isinstance(event, events.ScenarioFinished):
             self._count(event.recorder, event.phase.value)
             self._cleaner.finish(event.recorder.cases)
-            if event.phase.value == COVERAGE:
-                forget()
         elif isinstance(event, events.PhaseStarted):
             self._stateful = event.phase.name.value == STATEFUL
         elif isinstance(event, events.EngineFinished) and event.stop_reason.value != "completed":
