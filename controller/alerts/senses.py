@@ -40,6 +40,15 @@ _NOT_ITS_OWN = (Kind.DEPENDENCY, Kind.STOPPED_OUTSIDE)
 _SETTLED = (Ending.GAVE_UP, Ending.OPERATOR)
 
 
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What counts of an incident for a day: its evidence would be twenty times as much."""
+
+    service: str
+    at: datetime
+    restarts: tuple[datetime, ...]
+
+
 class StackPort(Protocol):
     """What is seen of the stack."""
 
@@ -111,7 +120,7 @@ class HubSenses:
         self._counter = counter
         self._pool = pool
         self._state_dir = state_dir
-        self._incidents: dict[str, Incident] = {}
+        self._past: dict[str, _Past] = {}
         self._restarts: dict[str, tuple[datetime, ...]] = {}
         self._disks: tuple[DiskFact, ...] = ()
         self._certificate: datetime | None = None
@@ -126,12 +135,12 @@ class HubSenses:
 
     def incident(self, incident: Incident) -> None:
         """An incident changed."""
-        newest = incident.detected_at
-        self._incidents = {
-            key: i for key, i in self._incidents.items() if newest - i.detected_at < _REMEMBERED
-        } | {incident.id: incident}
-        service = incident.service
-        self._restarts[service] = restarts_of(self._incidents.values(), service)
+        service, newest = incident.service, incident.detected_at
+        self._past = {
+            key: past for key, past in self._past.items() if newest - past.at < _REMEMBERED
+        } | {incident.id: _Past(service, newest, restarts_of([incident], service))}
+        mine = (past.restarts for past in self._past.values() if past.service == service)
+        self._restarts[service] = tuple(sorted(moment for past in mine for moment in past))
 
     def facts(
         self,
