@@ -20,10 +20,16 @@ from docker.types import IPAMConfig, IPAMPool
 from docker.utils import kwargs_from_env
 
 from controller.engine import create as creation
-from controller.engine.inspect import LABEL_ONEOFF, LABEL_PROJECT, LABEL_SERVICE, container
+from controller.engine.inspect import (
+    LABEL_ONEOFF,
+    LABEL_PROJECT,
+    LABEL_SERVICE,
+    container,
+    network,
+)
 from controller.engine.mapping import ImageMissingError, mapped_errors
 from controller.errors import EngineConflictError, EngineError, EngineNotFoundError
-from controller.model.observation import ContainerObs
+from controller.model.observation import ContainerObs, NetworkObs
 from controller.model.spec import ContainerSpec, NetworkSpec, VolumeSpec
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
@@ -123,10 +129,10 @@ class DockerEngine:
             return None
         return dict(raw["Config"].get("Labels") or {})
 
-    def networks(self) -> frozenset[str]:
-        """Names of every network on this machine."""
+    def networks(self) -> dict[str, NetworkObs]:
+        """Every network on this machine, by name."""
         with mapped_errors("listing networks"):
-            return frozenset(n["Name"] for n in self.api.networks())
+            return {found["Name"]: network(found) for found in self.api.networks()}
 
     def volumes(self) -> frozenset[str]:
         """Names of every volume on this machine."""
@@ -174,10 +180,10 @@ class DockerEngine:
             if spec.settings.files:
                 with mapped_errors(f"writing the files of {spec.name}"):
                     self.api.put_archive(container_id, "/", creation.archive(spec.settings.files))
-            for network in networks[1:]:
-                with mapped_errors(f"connecting {spec.name} to {network}"):
+            for other in networks[1:]:
+                with mapped_errors(f"connecting {spec.name} to {other}"):
                     self.api.connect_container_to_network(
-                        container_id, network, **creation.endpoint(spec, network)
+                        container_id, other, **creation.endpoint(spec, other)
                     )
         except EngineError:
             self.remove(container_id, force=True)

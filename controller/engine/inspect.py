@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from controller.model.observation import ContainerObs, State
+from controller.model.observation import ContainerObs, NetworkObs, State
+from controller.model.spec import AddressPool
 
 LABEL_PROJECT = "com.docker.compose.project"
 LABEL_SERVICE = "com.docker.compose.service"
@@ -85,6 +86,11 @@ def container(raw: Mapping[str, Any]) -> ContainerObs:
         restart_count=int(raw.get("RestartCount") or 0),
         health=((state.get("Health") or {}).get("Status") or ""),
         ports=_ports(network.get("Ports")),
+        networks={
+            name: end["NetworkID"]
+            for name, end in (network.get("Networks") or {}).items()
+            if end.get("NetworkID")
+        },
         addresses={
             name: end["IPAddress"]
             for name, end in (network.get("Networks") or {}).items()
@@ -98,4 +104,30 @@ def container(raw: Mapping[str, Any]) -> ContainerObs:
         anonymous_volumes=_anonymous(raw.get("Mounts") or []),
         joined=_joined(raw.get("HostConfig") or {}),
         is_hub=LABEL_HUB in labels,
+    )
+
+
+def network(raw: Mapping[str, Any]) -> NetworkObs:
+    """One entry of `GET /networks`. Raises KeyError if it is not one."""
+    ipam, labels = raw.get("IPAM") or {}, raw.get("Labels") or {}
+    return NetworkObs(
+        id=raw["Id"],
+        driver=raw.get("Driver", ""),
+        driver_opts=raw.get("Options") or {},
+        internal=bool(raw.get("Internal")),
+        attachable=bool(raw.get("Attachable")),
+        enable_ipv6=bool(raw.get("EnableIPv6")),
+        ipam_driver=ipam.get("Driver") or "default",
+        ipam_options=ipam.get("Options") or {},
+        ipam_pools=tuple(
+            AddressPool(
+                pool.get("Subnet") or None,
+                pool.get("IPRange") or None,
+                pool.get("Gateway") or None,
+                tuple((pool.get("AuxiliaryAddresses") or {}).items()),
+            )
+            for pool in ipam.get("Config") or ()
+        ),
+        labels={name: value for name, value in labels.items() if name != LABEL_HASH},
+        config_hash=labels.get(LABEL_HASH, ""),
     )

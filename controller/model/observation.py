@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from controller.model.spec import AddressPool
+
 _REPLACEMENT = re.compile(r"[0-9a-f]{12}_")
 
 
@@ -32,7 +34,8 @@ class ContainerObs:
     """One container as the engine's inspect tells it.
 
     `health` is the container's own HEALTHCHECK verdict ('' where it has none); `ports` maps
-    container port/protocol to the host's (address, port); `addresses` network name to IP;
+    container port/protocol to the host's (address, port); `networks` the name of a network to the
+    id of the one it is on; `addresses` network name to IP;
     `joined` are the containers whose namespaces it was bound to when it was made (ids, or names as
     some engines keep them); `is_hub`: it is a hub's own.
     """
@@ -54,6 +57,7 @@ class ContainerObs:
     restart_count: int = 0
     health: str = ""
     ports: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    networks: Mapping[str, str] = field(default_factory=dict)
     addresses: Mapping[str, str] = field(default_factory=dict)
     hardware_addresses: tuple[str, ...] = ()
     anonymous_volumes: tuple[tuple[str, str], ...] = ()
@@ -73,15 +77,33 @@ class ContainerObs:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkObs:
+    """One network as the engine's list tells it."""
+
+    id: str = ""
+    driver: str = "bridge"
+    driver_opts: Mapping[str, str] = field(default_factory=dict)
+    internal: bool = False
+    attachable: bool = False
+    enable_ipv6: bool = False
+    ipam_driver: str = "default"
+    ipam_options: Mapping[str, str] = field(default_factory=dict)
+    ipam_pools: tuple[AddressPool, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    config_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """The stack at one moment. `containers` holds every container of the project, by service.
 
-    `images` maps each declared image reference to its id on this machine (absent: not here).
+    `networks` are all that the engine has, by name; `images` maps each declared image reference to
+    its id on this machine (absent: not here).
     """
 
     taken_at: datetime
     containers: Mapping[str, tuple[ContainerObs, ...]] = field(default_factory=dict)
-    networks: frozenset[str] = frozenset()
+    networks: Mapping[str, NetworkObs] = field(default_factory=dict)
     volumes: frozenset[str] = frozenset()
     images: Mapping[str, str] = field(default_factory=dict)
 

@@ -15,6 +15,7 @@ from functools import partial
 
 from controller import clock
 from controller.engine.hooks import HookError
+from controller.engine.networks import renew
 from controller.engine.pool import EnginePool
 from controller.engine.progress import BuildError
 from controller.engine.supplies import PullError, StoppedError
@@ -186,7 +187,7 @@ class Execution:
                 await self._ready(op)
             case Op.FINISHED:
                 await self._finished(op)
-            case Op.NETWORK | Op.VOLUME:
+            case Op.NETWORK | Op.RENEW | Op.VOLUME:
                 await self._ensure(op)
             case Op.PULL | Op.BUILD:
                 await self._supply(op)
@@ -199,12 +200,15 @@ class Execution:
 
     async def _ensure(self, op: PlannedOp) -> None:
         engine = self._pool.engine
-        if op.op is Op.NETWORK:
-            network = next(n for n in self._stack.networks if n.name == op.subject)
-            await self._pool.command(engine.ensure_network, network)
-        else:
+        if op.op is Op.VOLUME:
             volume = next(v for v in self._stack.volumes if v.name == op.subject)
             await self._pool.command(engine.ensure_volume, volume)
+            return
+        network = next(n for n in self._stack.networks if n.name == op.subject)
+        if op.op is Op.RENEW:
+            await self._pool.command(renew, engine, network)
+        else:
+            await self._pool.command(engine.ensure_network, network)
 
     async def _supply(self, op: PlannedOp) -> None:
         """Pull or build, unless the image was only missing and is not any more."""

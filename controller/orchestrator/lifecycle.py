@@ -222,7 +222,10 @@ class Lifecycle:
         """Whether a start can be planned without a survey: networks that were made after the last
         one would look gone, and the container would be replaced for it."""
         needed = {n.network for n in self._stack.services[service].container.networks}
-        return self._world.container(service) is not None and needed <= self._world.seen.networks
+        return (
+            self._world.container(service) is not None
+            and needed <= self._world.seen.networks.keys()
+        )
 
     def acting_on(self, service: str) -> OperationView | None:
         """The operation under way that holds this service."""

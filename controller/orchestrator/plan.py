@@ -16,6 +16,7 @@ class Op(StrEnum):
     PULL = "pull_image"
     BUILD = "build_image"
     NETWORK = "create_network"
+    RENEW = "recreate_network"
     VOLUME = "create_volume"
     CREATE = "create"
     RENAME = "rename"
@@ -25,6 +26,9 @@ class Op(StrEnum):
     START = "start"
     READY = "await_healthy"
     FINISHED = "await_completion"
+
+
+ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
 
 
 def removal_of(state: State) -> tuple[Op, ...]:

@@ -13,11 +13,12 @@ from controller.model.graph import dependants, may_finish, one_shots, with_depen
 from controller.model.observation import ContainerObs, Observation, State
 from controller.model.spec import Condition, Dependency, ServiceSpec, StackSpec
 from controller.model.text import Text, text
-from controller.orchestrator.plan import Edge, Op, Plan, PlannedOp, Tolerance, removal_of
-from controller.orchestrator.sharing import lost_share, own_volumes
+from controller.orchestrator.drafting import Draft
+from controller.orchestrator.drift import drift
+from controller.orchestrator.network_changes import networks_of, renewable
+from controller.orchestrator.plan import ALIVE, Edge, Op, Plan, Tolerance, removal_of
+from controller.orchestrator.sharing import own_volumes
 from controller.orchestrator.supply import Supply
-
-_ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +50,6 @@ def reconcile(
     return _Planner(stack, goal, seen, healthy, supplies or {}).plan()
 
 
-def drift(spec: ServiceSpec, container: ContainerObs, seen: Observation) -> Text | None:
-    """Why the container cannot be what its definition says; None if it can."""
-    if container.state is State.DEAD:
-        return text("cause.not_running", state=container.state)
-    if container.config_hash != spec.config_hash:
-        return text("cause.hash_changed")
-    image = seen.images.get(spec.container.image)
-    if image is not None and container.image_id != image:
-        return text("cause.image_changed")
-    shared = lost_share(spec, container, seen)
-    if shared is not None:
-        return text("cause.shared_gone", service=shared)
-    gone = [n.network for n in spec.container.networks if n.network not in seen.networks]
-    if gone and container.state not in _ALIVE:
-        return text("cause.network_gone", network=gone[0])
-    return None
-
-
 class _Planner:
     def __init__(
         self,
@@ -80,17 +63,17 @@ class _Planner:
         self._goal = goal
         self._seen = seen
         self._healthy = healthy
-        self._supplies = supplies
+        self._draft = Draft(seen, supplies)
         self._one_shots = one_shots(stack)
         self._may_finish = may_finish(stack)
-        self._ops: list[PlannedOp] = []
         self._settled: dict[str, str] = {}
         self._stops: dict[str, int] = {}
         self._riders: dict[str, Text] = {}
         self._placed: dict[str, Edge] = {}
         self._gates: dict[str, int] = {}
         self._surplus: dict[str, list[Edge]] = {}
-        self._shared: dict[tuple[Op, str], int] = {}
+        self._renewed = renewable(stack, seen, goal.run, goal.replace_drifted)
+        self._taken: dict[str, Edge] = {}
 
     def plan(self) -> Plan:
         self._tidy()
@@ -99,12 +82,13 @@ class _Planner:
         for name in reversed(with_dependencies(self._stack, going_down)):
             if name in going_down:
                 self._stop(name, creates.get(name))
+        self._renew_networks()
         for name in self._goal.run:
             self._bring_up(name, creates[name])
         for name in self._goal.stop:
             if name not in self._stops:
                 self._settled[name] = "already_stopped"
-        return Plan(tuple(self._ops), self._settled, self._goal.causes)
+        return Plan(tuple(self._draft.ops), self._settled, self._goal.causes)
 
     def _tidy(self) -> None:
         """End what is more than is declared; it may hold ports that the others want."""
@@ -116,7 +100,7 @@ class _Planner:
             for container in held:
                 edges: tuple[Edge, ...] = ()
                 for op in removal_of(container.state):
-                    edges = (self._add(op, key, cause, container.name, edges, container.id),)
+                    edges = (self._draft.add(op, key, cause, container.name, edges, container.id),)
                 gone = Edge(edges[0].id, Tolerance.ANY)
                 self._surplus.setdefault(service, []).append(gone)
 
@@ -129,11 +113,11 @@ class _Planner:
         names = set()
         for name in self._goal.stop:
             container = self._container(name)
-            if container and container.state in _ALIVE:
+            if container and container.state in ALIVE:
                 names.add(name)
         for name in self._goal.run:
             container = self._container(name)
-            if container and container.state in _ALIVE and self._must_end(name, container):
+            if container and container.state in ALIVE and self._must_end(name, container):
                 names.add(name)
         return names
 
@@ -147,6 +131,15 @@ class _Planner:
                 return other
         return None
 
+    def _renewal(self, name: str) -> Text | None:
+        """Why a network of the service is made anew, which its container has to make way for."""
+        networks = sorted(networks_of(self._stack.services[name]) & self._renewed.keys())
+        return self._renewed[networks[0]] if networks else None
+
+    def _rides(self, name: str) -> bool:
+        """Whether its new container can be made only when its old one has gone."""
+        return self._moved(name) is not None or self._renewal(name) is not None
+
     def _must_end(self, name: str, container: ContainerObs) -> bool:
         return self._restarts(name, container) or self._replaces(name, container) is not None
 
@@ -159,28 +152,12 @@ class _Planner:
         moved = self._moved(name)
         if moved is not None:
             return text("cause.shared_replaced", service=moved)
-        if container.state in _ALIVE and name not in self._goal.replace_drifted:
+        renewal = self._renewal(name)
+        if renewal is not None:
+            return renewal
+        if container.state in ALIVE and name not in self._goal.replace_drifted:
             return None
         return drift(self._stack.services[name], container, self._seen)
-
-    def _add(
-        self,
-        op: Op,
-        service: str,
-        cause: Text,
-        subject: str,
-        edges: tuple[Edge | None, ...] = (),
-        container_id: str | None = None,
-        volumes: tuple[tuple[str, str], ...] = (),
-        *,
-        lenient: bool = False,
-    ) -> Edge:
-        number = len(self._ops) + 1
-        kept = tuple(edge for edge in edges if edge is not None)
-        self._ops.append(
-            PlannedOp(number, op, service, cause, subject, kept, container_id, volumes, lenient)
-        )
-        return Edge(number)
 
     def _prepare(self, name: str) -> Edge | None:
         """Make sure there is a container to start: the edge its start must wait for."""
@@ -188,7 +165,7 @@ class _Planner:
         main = spec.container.name
         found = self._container(name)
         removed = self._remove_leftovers(name, found)
-        if self._moved(name) is not None:
+        if self._rides(name):
             why = None if found is None else self._replaces(name, found)
             self._riders[name] = why or text("cause.missing")
             return None
@@ -206,15 +183,15 @@ class _Planner:
         why = drift(spec, found, self._seen)
         if why is None:
             cause = text("cause.interrupted_replacement")
-            return self._add(Op.RENAME, spec.name, cause, main, container_id=found.id)
-        gone = self._add(Op.REMOVE, spec.name, why, found.name, container_id=found.id)
+            return self._draft.add(Op.RENAME, spec.name, cause, main, container_id=found.id)
+        gone = self._draft.add(Op.REMOVE, spec.name, why, found.name, container_id=found.id)
         return self._create(spec, main, why, gone, old=found)
 
     def _remove_leftovers(self, name: str, found: ContainerObs | None) -> list[Edge]:
         """Whoever creates under a leftover's name must wait until it is free."""
         cause = text("cause.leftover")
         return [
-            self._add(Op.REMOVE, name, cause, other.name, container_id=other.id)
+            self._draft.add(Op.REMOVE, name, cause, other.name, container_id=other.id)
             for other in self._seen.containers.get(name, ())
             if other is not found and other.is_replacement and other.state is State.CREATED
         ]
@@ -227,65 +204,9 @@ class _Planner:
         *after: Edge,
         old: ContainerObs | None = None,
     ) -> Edge:
-        edges = (*after, *self._images(spec), *self._networks(spec), *self._volumes(spec))
+        edges = (*after, *self._draft.needs(spec))
         kept = own_volumes(spec, old, self._seen) if old else ()
-        return self._add(Op.CREATE, spec.name, cause, subject, edges, volumes=kept)
-
-    def _images(self, spec: ServiceSpec) -> list[Edge]:
-        """What must have been pulled or built; nothing of the old container is touched before."""
-        supply = self._supplies.get(spec.name)
-        if supply is None:
-            return []
-        edges: tuple[Edge, ...] = ()
-        if supply.pull is not None:
-            pulled = self._once(
-                Op.PULL, spec.name, supply.pull, supply.image, lenient=supply.lenient
-            )
-            edges = (pulled,)
-        if supply.build is not None:
-            built = self._once(Op.BUILD, spec.name, supply.build, supply.image, edges)
-            edges = (built,)
-        return list(edges)
-
-    def _networks(self, spec: ServiceSpec) -> list[Edge]:
-        wanted = {n.network for n in spec.container.networks} - self._seen.networks
-        return [
-            self._once(
-                Op.NETWORK,
-                spec.name,
-                text("cause.network_missing", service=spec.name, network=name),
-                name,
-            )
-            for name in sorted(wanted)
-        ]
-
-    def _volumes(self, spec: ServiceSpec) -> list[Edge]:
-        named = {m.source for m in spec.container.mounts if m.type == "volume" and m.source}
-        return [
-            self._once(
-                Op.VOLUME,
-                spec.name,
-                text("cause.volume_missing", service=spec.name, volume=name),
-                name,
-            )
-            for name in sorted(named - self._seen.volumes)
-        ]
-
-    def _once(
-        self,
-        op: Op,
-        service: str,
-        cause: Text,
-        subject: str,
-        edges: tuple[Edge, ...] = (),
-        *,
-        lenient: bool = False,
-    ) -> Edge:
-        key = (op, subject)
-        if key not in self._shared:
-            added = self._add(op, service, cause, subject, edges, lenient=lenient)
-            self._shared[key] = added.id
-        return Edge(self._shared[key])
+        return self._draft.add(Op.CREATE, spec.name, cause, subject, edges, volumes=kept)
 
     def _stop(self, name: str, created: Edge | None) -> None:
         """Stop after the dependants that go down too, and after its replacement is made."""
@@ -300,23 +221,56 @@ class _Planner:
         cause = self._replaces(name, container) if remade else None
         cause = cause or self._goal.causes[name]
         # A rider is made only after it has gone, but not before its image is there.
-        images = self._images(self._stack.services[name]) if name in self._riders else ()
+        images = self._images_to_ride(name) if name in self._riders else ()
         edges: tuple[Edge | None, ...] = (created, *images, *waits)
         if container.state is State.PAUSED:
             paused = text("cause.paused")
-            unpaused = self._add(
+            unpaused = self._draft.add(
                 Op.UNPAUSE, name, paused, container.name, edges, container_id=container.id
             )
             edges = (unpaused,)
-        edge = self._add(Op.STOP, name, cause, container.name, edges, container_id=container.id)
+        edge = self._draft.add(
+            Op.STOP, name, cause, container.name, edges, container_id=container.id
+        )
         self._stops[name] = edge.id
+
+    def _images_to_ride(self, name: str) -> list[Edge]:
+        """Its own; all that leave one network together wait for the images of all."""
+        together = [name]
+        if self._renewal(name) is not None:
+            together = [other for other in self._riders if self._renewal(other) is not None]
+        images = (self._draft.images(self._stack.services[other]) for other in together)
+        return [edge for found in images for edge in found]
+
+    def _renew_networks(self) -> None:
+        """Take off a network what is on it, then make it anew."""
+        for network, cause in self._renewed.items():
+            users = [n for n in self._goal.run if network in networks_of(self._stack.services[n])]
+            for name in users:
+                container = self._container(name)
+                if container is not None and name not in self._taken:
+                    self._taken[name] = self._take(name, container)
+            waits = tuple(self._taken[name] for name in users if name in self._taken)
+            self._draft.once(Op.RENEW, users[0], cause, network, waits)
+
+    def _take(self, name: str, container: ContainerObs, *after: Edge) -> Edge:
+        """Remove a rider's old container, which may have been stopped before."""
+        stopped = Edge(self._stops[name]) if name in self._stops else None
+        return self._draft.add(
+            Op.REMOVE,
+            name,
+            self._riders[name],
+            container.name,
+            (stopped, *after),
+            container_id=container.id,
+        )
 
     def _bring_up(self, name: str, created: Edge | None) -> None:
         spec = self._stack.services[name]
         container = self._container(name)
         stopped = Edge(self._stops[name]) if name in self._stops else None
         if name in self._riders:
-            self._start(spec, None, self._ride(spec, container, stopped), stopped)
+            self._start(spec, None, self._ride(spec, container), stopped)
             return
         if created is None and stopped is None and container is not None:
             if self._leave(name, container):
@@ -343,15 +297,13 @@ class _Planner:
             return True
         return False
 
-    def _ride(self, spec: ServiceSpec, old: ContainerObs | None, stopped: Edge | None) -> Edge:
+    def _ride(self, spec: ServiceSpec, old: ContainerObs | None) -> Edge:
         """Its new container, made only once those that it shares have their places: the engine
         binds it to whatever has their names when it is made."""
         cause = self._riders[spec.name]
         after = [self._placed[other] for other in spec.shares if other in self._placed]
         if old is not None:
-            edges = (stopped, *after)
-            gone = self._add(Op.REMOVE, spec.name, cause, old.name, edges, container_id=old.id)
-            after = [gone, *after]
+            after = [self._taken.get(spec.name) or self._take(spec.name, old, *after), *after]
         self._placed[spec.name] = self._create(spec, spec.container.name, cause, *after, old=old)
         return self._placed[spec.name]
 
@@ -359,10 +311,10 @@ class _Planner:
         self, spec: ServiceSpec, old: ContainerObs, created: Edge, stopped: Edge | None
     ) -> Edge:
         cause = text("cause.replace")
-        gone = self._add(
+        gone = self._draft.add(
             Op.REMOVE, spec.name, cause, old.name, (created, stopped), container_id=old.id
         )
-        return self._add(Op.RENAME, spec.name, cause, spec.container.name, (gone,))
+        return self._draft.add(Op.RENAME, spec.name, cause, spec.container.name, (gone,))
 
     def _start(
         self,
@@ -382,7 +334,7 @@ class _Planner:
         op = Op.START
         if container and container.state is State.PAUSED and created is None and stopped is None:
             op = Op.UNPAUSE
-        started = self._add(
+        started = self._draft.add(
             op,
             spec.name,
             self._goal.causes[spec.name],
@@ -397,7 +349,7 @@ class _Planner:
         finishing = spec.name in self._one_shots
         op = Op.FINISHED if finishing else Op.READY
         cause = text("cause.completion" if finishing else "cause.readiness")
-        gate = self._add(op, spec.name, cause, spec.container.name, (started,), container_id)
+        gate = self._draft.add(op, spec.name, cause, spec.container.name, (started,), container_id)
         self._gates[spec.name] = gate.id
 
     def _dependency_edge(self, dependency: Dependency) -> Edge | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from controller import clock
-from controller.model.observation import ContainerObs, Observation
+from controller.model.observation import ContainerObs, NetworkObs, Observation
 from controller.model.spec import StackSpec
 
 Found = Mapping[str, tuple[ContainerObs, ...]]
@@ -45,7 +45,10 @@ class Sightings:
         return keys
 
     def surveyed(
-        self, networks: frozenset[str], volumes: frozenset[str], images: Mapping[str, str]
+        self,
+        networks: Mapping[str, NetworkObs],
+        volumes: frozenset[str],
+        images: Mapping[str, str],
     ) -> None:
         self.seen = replace(self.seen, networks=networks, volumes=volumes, images=images)
 

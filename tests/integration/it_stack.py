@@ -123,6 +123,7 @@ class Stack:
     folder: Path
     services: dict[str, Service]
     volumes: dict[str, Any] = field(default_factory=dict)
+    networks: dict[str, Any] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
     workflows: dict[str, Any] = field(default_factory=dict)
     alerts: dict[str, Any] = field(default_factory=dict)
@@ -141,8 +142,8 @@ class Stack:
 
     def write(self) -> None:
         model = {"services": self.services}
-        if self.volumes:
-            model["volumes"] = self.volumes
+        beside = {"volumes": self.volumes, "networks": self.networks}
+        model |= {key: declared for key, declared in beside.items() if declared}
         self.compose_file.write_text(yaml.safe_dump(model, sort_keys=False))
         orchestration: dict[str, Any] = {
             "project": self.project,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from controller.model.observation import ContainerObs, Observation, State
+from controller.model.observation import ContainerObs, NetworkObs, Observation, State
 from controller.model.spec import (
     Condition,
     ContainerSpec,
@@ -161,7 +161,7 @@ def seen(
     return Observation(
         taken_at=NOW,
         containers=by_service,
-        networks=frozenset(networks),
+        networks={name: NetworkObs() for name in networks},
         volumes=frozenset(volumes),
         images={IMAGE: IMAGE_ID} if images is None else images,
     )

@@ -19,7 +19,7 @@ from controller.errors import (
     EngineNotFoundError,
     EngineUnreachableError,
 )
-from controller.model.observation import ContainerObs, State
+from controller.model.observation import ContainerObs, NetworkObs, State
 from controller.model.spec import ContainerSpec, NetworkSpec, VolumeSpec
 
 _SERVICE = "com.docker.compose.service"
@@ -67,9 +67,9 @@ class FakeEngine:
         found = list(self.containers.values())
         return [c for c in found if service in (None, c.service)]
 
-    def networks(self) -> frozenset[str]:
+    def networks(self) -> dict[str, NetworkObs]:
         self._answer()
-        return frozenset({NET})
+        return {NET: NetworkObs()}
 
     def volumes(self) -> frozenset[str]:
         self._answer()

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from core_builders import NOW
 
-from controller.model.observation import ContainerObs, Observation, State
+from controller.model.observation import ContainerObs, NetworkObs, Observation, State
 from controller.model.spec import StackSpec
 from controller.orchestrator.plan import Op, Plan, PlannedOp
 
@@ -26,14 +26,15 @@ class Simulator:
         self._stack = stack
         self._seen = seen
         self._containers = {c.id: c for group in seen.containers.values() for c in group}
-        self._networks = set(seen.networks)
+        self._networks = dict(seen.networks)
         self._volumes = set(seen.volumes)
         self._made: dict[str, str] = {}
         self._tick = 0
 
     def carry_out(self, plan: Plan) -> Observation:
         acts: dict[Op, Callable[[PlannedOp], None]] = {
-            Op.NETWORK: lambda op: self._networks.add(op.subject),
+            Op.NETWORK: self._network,
+            Op.RENEW: self._renew,
             Op.VOLUME: lambda op: self._volumes.add(op.subject),
             Op.CREATE: self._create,
             Op.RENAME: self._rename,
@@ -55,7 +56,7 @@ class Simulator:
         return replace(
             self._seen,
             containers=by_service,
-            networks=frozenset(self._networks),
+            networks=dict(self._networks),
             volumes=frozenset(self._volumes),
         )
 
@@ -75,7 +76,7 @@ class Simulator:
     def _create(self, op: PlannedOp) -> None:
         spec = self._stack.services[op.service]
         self._free(op.subject)
-        assert {n.network for n in spec.container.networks} <= self._networks
+        on = [n.network for n in spec.container.networks]
         assert {m.source for m in spec.container.mounts} <= self._volumes
         self._tick += 1
         made = ContainerObs(
@@ -86,9 +87,23 @@ class Simulator:
             image=spec.container.image,
             image_id=self._seen.images.get(spec.container.image, "sha256:pulled"),
             config_hash=spec.config_hash,
+            networks={name: self._networks[name].id for name in on},
         )
         self._made[op.service] = made.id
         self._put(made)
+
+    def _network(self, op: PlannedOp) -> None:
+        assert op.subject not in self._networks, "it is there"
+        self._tick += 1
+        self._networks[op.subject] = NetworkObs(f"made {self._tick}")
+
+    def _renew(self, op: PlannedOp) -> None:
+        for found in self._containers.values():
+            declared = self._stack.services[found.service].container.networks
+            on_it = op.subject in {n.network for n in declared}
+            assert found.state not in _ALIVE or not on_it, f"{found.name} is on the network"
+        del self._networks[op.subject]
+        self._network(op)
 
     def _rename(self, op: PlannedOp) -> None:
         self._free(op.subject)

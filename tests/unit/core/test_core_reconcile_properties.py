@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from controller.i18n import LANGUAGES, render
 from controller.model.graph import one_shots
-from controller.model.observation import ContainerObs, Observation, State
+from controller.model.observation import ContainerObs, NetworkObs, Observation, State
 from controller.model.spec import Condition, Dependency, StackSpec
 from controller.model.view import Desired, OperationKind, OperationStatus, OperationView, Wish
 from controller.orchestrator import goals
+from controller.orchestrator.drift import drift
+from controller.orchestrator.network_changes import networks_of, renewable
 from controller.orchestrator.plan import Op, Plan, PlannedOp, Tolerance
-from controller.orchestrator.reconcile import Goal, drift, reconcile
+from controller.orchestrator.reconcile import Goal, reconcile
 
 NAMES = ("db", "api", "web", "job", "bus")
 ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
@@ -97,7 +99,7 @@ def situations(draw: st.DrawFn) -> Situation:
     seen = Observation(
         taken_at=NOW,
         containers=containers,
-        networks=_in_use(declared, containers) | draw(st.frozensets(st.sampled_from(NETWORKS))),
+        networks=draw(_networks(_in_use(declared, containers))),
         volumes=frozenset(draw(st.lists(st.just("heal7_data")))),
         images={IMAGE: IMAGE_ID} if draw(st.booleans()) else {},
     )
@@ -105,6 +107,14 @@ def situations(draw: st.DrawFn) -> Situation:
     healthy = draw(st.lists(st.sampled_from(running), unique=True)) if running else []
     goal = draw(_converged(declared, seen) if draw(st.booleans()) else _asked(declared, seen))
     return Situation(declared, seen, goal, healthy)
+
+
+@st.composite
+def _networks(draw: st.DrawFn, in_use: frozenset[str]) -> dict[str, NetworkObs]:
+    """Those in use and some more; some are not as they are declared."""
+    there = sorted(in_use | draw(st.frozensets(st.sampled_from(NETWORKS))))
+    drivers = st.sampled_from(("bridge", "bridge", "macvlan"))
+    return {name: NetworkObs(f"id of {name}", draw(drivers)) for name in there}
 
 
 def _in_use(
@@ -206,6 +216,7 @@ def starts_await_the_gate_of_every_required_dependency(situation: Situation, pla
 def what_runs_well_is_left_alone(situation: Situation, plan: Plan) -> None:
     goal, ended = situation.goal, {Op.STOP, Op.REMOVE}
     touched = {op.container_id for op in plan.ops if op.op in ended}
+    renewed = renewable(situation.stack, situation.seen, goal.run, goal.replace_drifted)
     for name in situation.healthy:
         found = situation.seen.of(name)
         assert found is not None
@@ -214,6 +225,7 @@ def what_runs_well_is_left_alone(situation: Situation, plan: Plan) -> None:
             name in goal.stop
             or goal.restart.get(name) == found.incarnation
             or (differs and name in goal.replace_drifted)
+            or networks_of(situation.stack.services[name]) & renewed.keys()
         )
         if not wanted_gone:
             assert found.id not in touched
