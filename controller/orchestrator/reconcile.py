@@ -17,6 +17,7 @@ from controller.orchestrator.drafting import Draft
 from controller.orchestrator.drift import drift
 from controller.orchestrator.network_changes import networks_of, renewable
 from controller.orchestrator.plan import ALIVE, Edge, Op, Plan, Tolerance, removal_of
+from controller.orchestrator.rolling import rolling
 from controller.orchestrator.sharing import own_volumes
 from controller.orchestrator.supply import Supply
 
@@ -79,11 +80,15 @@ class _Planner:
         self._tidy()
         going_down = self._services_to_stop()
         creates = {name: self._prepare(name) for name in self._goal.run}
+        back = [name for name in self._goal.run if name not in self._riders]
+        turns = rolling(self._stack, going_down, back)
         for name in reversed(with_dependencies(self._stack, going_down)):
-            if name in going_down:
+            if name in going_down and name not in turns:
                 self._stop(name, creates.get(name))
         self._renew_networks()
         for name in self._goal.run:
+            if name in turns:
+                self._stop(name, creates[name], self._turn(name))
             self._bring_up(name, creates[name])
         for name in self._goal.stop:
             if name not in self._stops:
@@ -208,7 +213,13 @@ class _Planner:
         kept = own_volumes(spec, old, self._seen) if old else ()
         return self._draft.add(Op.CREATE, spec.name, cause, subject, edges, volumes=kept)
 
-    def _stop(self, name: str, created: Edge | None) -> None:
+    def _turn(self, name: str) -> Edge | None:
+        """The wait until the container of the same service before it is well again."""
+        members = self._stack.members(self._stack.declared_as(name))
+        before = [self._gates[other] for other in members if other in self._gates]
+        return Edge(max(before)) if before else None
+
+    def _stop(self, name: str, created: Edge | None, turn: Edge | None = None) -> None:
         """Stop after the dependants that go down too, and after its replacement is made."""
         container = self._container(name)
         assert container is not None
@@ -222,7 +233,7 @@ class _Planner:
         cause = cause or self._goal.causes[name]
         # A rider is made only after it has gone, but not before its image is there.
         images = self._images_to_ride(name) if name in self._riders else ()
-        edges: tuple[Edge | None, ...] = (created, *images, *waits)
+        edges: tuple[Edge | None, ...] = (created, turn, *images, *waits)
         if container.state is State.PAUSED:
             paused = text("cause.paused")
             unpaused = self._draft.add(

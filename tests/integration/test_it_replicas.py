@@ -125,6 +125,22 @@ def test_who_stops_one_beside_the_hub_means_that_one(scene: Scene) -> None:
     assert set(scene.hub.client.done("services/web-3/start")) == {"web-3", "root"}
 
 
+def test_they_restart_one_after_the_other(scene: Scene) -> None:
+    """Each ends only when the one before it is well in its new life."""
+    before = {key: scene.life(key) for key in WEB}
+    user = scene.life("user-1")
+    scene.hub.client.done("services/web/restart")
+    found = {raw["Name"].rpartition("-")[2]: raw["State"] for raw in _webs(scene)}
+    for first, second in (("1", "2"), ("2", "3")):
+        assert found[first]["StartedAt"] < found[second]["FinishedAt"] < found[second]["StartedAt"]
+    assert all(scene.life(key) != before[key] for key in WEB)
+    assert scene.life("user-1") == user
+
+
+def _webs(scene: Scene) -> list[Any]:
+    return [r for r in scene.witness.inspected(scene.stack.project) if "-web-" in r["Name"]]
+
+
 def test_the_name_of_the_service_means_all_of_them(scene: Scene) -> None:
     client = scene.hub.client
     assert set(client.done("services/web/stop")) == set(WEB)

@@ -13,7 +13,7 @@ from controller.model.text import text
 from controller.model.view import OperationKind
 from controller.orchestrator import goals
 from controller.orchestrator.orphans import orphans
-from controller.orchestrator.plan import Op, PlannedOp
+from controller.orchestrator.plan import Op, PlannedOp, Tolerance
 from controller.orchestrator.reconcile import reconcile
 
 
@@ -121,3 +121,54 @@ def test_healing_ends_nothing_that_is_too_many() -> None:
 def test_too_many_is_no_orphan() -> None:
     observed = replace(seen(), containers={"web-3": (numbered(3),)})
     assert orphans(scaled(2), observed) == ()
+
+
+def restarted(spec: StackSpec, name: str | None, *found: ContainerObs) -> list[PlannedOp]:
+    """The plan of a restart of one service as the files name it, or of everything."""
+    held = {spec.key_of(one.service, one.number): (one,) for one in found}
+    observed = replace(seen(), containers=held)
+    containers = {key: observed.of(key) for key in spec.services}
+    targets = spec.members(name) if name else spec.managed
+    goal = goals.requested(spec, OperationKind.RESTART, targets, containers, name is None)
+    return list(reconcile(spec, goal, observed, frozenset(held)).ops)
+
+
+def kinds(ops: list[PlannedOp], *wanted: Op) -> list[tuple[Op, str]]:
+    return [(op.op, op.service) for op in ops if op.op in wanted]
+
+
+def test_they_restart_one_after_the_other_each_when_the_one_before_is_well() -> None:
+    ops = restarted(scaled(3), "web", *map(numbered, (1, 2, 3)))
+    assert kinds(ops, Op.STOP, Op.READY) == [
+        (op, f"web-{number}") for number in (1, 2, 3) for op in (Op.STOP, Op.READY)
+    ]
+    by_id = {op.id: op for op in ops}
+    for number in (2, 3):
+        (stop,) = [op for op in ops if op.op is Op.STOP and op.service == f"web-{number}"]
+        (edge,) = stop.edges
+        assert (by_id[edge.id].op, by_id[edge.id].service) == (Op.READY, f"web-{number - 1}")
+        assert edge.tolerance is Tolerance.NONE  # what is not well again holds up the others
+
+
+def test_they_end_at_once_where_what_they_need_ends() -> None:
+    spec = stack(*several("web", 2), service("db"))
+    web = {n: replace(spec.services[n], depends_on=(needs("db"),)) for n in ("web-1", "web-2")}
+    spec = replace(spec, services={**spec.services, **web}, replicas={"web": 2})
+    ops = restarted(spec, None, *map(numbered, (1, 2)), container("db"))
+    assert kinds(ops, Op.STOP)[-1] == (Op.STOP, "db")
+    assert {name for _, name in kinds(ops[:2], Op.STOP)} == {"web-1", "web-2"}
+    ops = restarted(spec, "web", *map(numbered, (1, 2)), container("db"))
+    assert kinds(ops, Op.STOP, Op.START) == [
+        (op, f"web-{number}") for number in (1, 2) for op in (Op.STOP, Op.START)
+    ]
+
+
+def test_one_that_is_down_starts_and_the_others_wait_for_it() -> None:
+    ops = restarted(scaled(2), "web", numbered(1, State.EXITED), numbered(2))
+    assert kinds(ops, Op.STOP, Op.START, Op.READY) == [
+        (Op.START, "web-1"),
+        (Op.READY, "web-1"),
+        (Op.STOP, "web-2"),
+        (Op.START, "web-2"),
+        (Op.READY, "web-2"),
+    ]
