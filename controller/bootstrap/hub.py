@@ -48,6 +48,7 @@ from controller.store.state import StateStore
 from controller.tasks import Tasks, tune_interpreter
 from controller.telemetry.bus import Bus
 from controller.telemetry.metrics import Figures, RunFigures, render
+from controller.threads import bound_defaults
 from controller.workflow.assembly import Upkeep, assemble
 from controller.workflow.services import StackServices
 
@@ -184,6 +185,7 @@ class Hub:
         for operation in interrupted:
             log.warning("%s %s was interrupted", operation.kind, operation.id)
         self.world.wish(await self._store.wishes())
+        await bound_defaults()
         await self.lifecycle.load()
         await self.supervisor.load()
         await self.practice.load()

@@ -16,19 +16,10 @@ from typing import ParamSpec, TypeVar
 
 from controller.engine.client import DockerEngine
 from controller.engine.intent import Asked, asked_to_end
+from controller.threads import filled
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-def _filled(name: str, size: int) -> ThreadPoolExecutor:
-    """All its threads are there from the start: one that a busy hour adds would look like a leak
-    ever after."""
-    pool = ThreadPoolExecutor(size, thread_name_prefix=name)
-    all_here = threading.Barrier(size)
-    for _ in range(size):
-        pool.submit(all_here.wait)
-    return pool
 
 
 class EnginePool:
@@ -36,8 +27,8 @@ class EnginePool:
 
     def __init__(self, engine: DockerEngine, *, commands: int = 16, looks: int = 4):
         self.engine = engine
-        self._commands = _filled("engine-command", commands)
-        self._looks = _filled("engine-look", looks)
+        self._commands = filled("engine-command", commands)
+        self._looks = filled("engine-look", looks)
 
     async def command(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run something that changes the engine's state."""

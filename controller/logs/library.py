@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +24,7 @@ from controller.logs.query import Query
 from controller.logs.search import Page, search
 from controller.model.log import Found
 from controller.store.log_file import LogFile
+from controller.threads import filled
 
 T = TypeVar("T")
 _BUDGET_S = 0.25
@@ -66,7 +66,7 @@ class Library:
         self._feed = feed
         self._own = threading.local()
         self._opened: list[LogFile] = []
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="logs-read")
+        self._threads = filled("logs-read", _THREADS)
 
     async def find(
         self,

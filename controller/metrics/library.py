@@ -10,7 +10,6 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -43,6 +42,7 @@ from controller.model.metric import (
 )
 from controller.model.text import Text
 from controller.store.metrics_file import MetricsFile, Tier
+from controller.threads import filled
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class Library:
         self._recorder = recorder
         self._own = threading.local()
         self._opened: list[MetricsFile] = []
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="metrics-read")
+        self._threads = filled("metrics-read", _THREADS)
         self._summed: dict[object, tuple[object, Sequence[Summary]]] = {}
         self._long: dict[Subject, tuple[float, Mapping[str, Availability]]] = {}
 

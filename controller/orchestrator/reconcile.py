@@ -73,7 +73,8 @@ class _Planner:
         self._placed: dict[str, Edge] = {}
         self._gates: dict[str, int] = {}
         self._surplus: dict[str, list[Edge]] = {}
-        self._renewed = renewable(stack, seen, goal.run, goal.replace_drifted)
+        # What is to stop may be on a network too, and is only in the way until it has.
+        self._renewed = {} if goal.stop else renewable(stack, seen, goal.run, goal.replace_drifted)
         self._taken: dict[str, Edge] = {}
 
     def plan(self) -> Plan:

@@ -131,6 +131,19 @@ def test_nobody_leaves_while_somebody_else_has_to_stay() -> None:
     assert {op.op for op in planned(goal, stopped).ops} == {Op.START, Op.READY}
 
 
+def test_no_network_is_made_anew_where_somebody_is_to_stop() -> None:
+    goal = Goal(
+        ("db",),
+        ("web",),
+        replace_drifted=frozenset({"db"}),
+        causes=dict.fromkeys(("db", "web"), text("cause.converge")),
+    )
+    found = running()
+    assert {op.op for op in planned(goal, found).ops} == {Op.STOP}
+    after = Simulator(PAIR, found).carry_out(planned(goal, found))
+    assert planned(goal, after).ops == ()
+
+
 def test_nobody_is_stopped_before_the_images_of_all_are_there() -> None:
     supply = Supply("heal7/web:1", pull=text("cause.image_missing", image="heal7/web:1"))
     plan = planned(everything(), running(), web=supply)
