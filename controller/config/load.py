@@ -32,7 +32,7 @@ from controller.config.settings_reader import SettingsFile, read_settings
 from controller.config.settings_workflows import check_database
 from controller.config.workflows import Services, read_workflows
 from controller.errors import ConfigError
-from controller.model.spec import HealingLimits, StackSpec, replica
+from controller.model.spec import HealingLimits, ProbeKind, StackSpec, replica
 from controller.model.workflow import Definition
 
 DEFAULT_PROJECT = "heal7"
@@ -95,12 +95,29 @@ def load(config_file: Path, env: Mapping[str, str]) -> HubConfig:
     compiled.report.check()
     stack = to_stack(compiled, treatments, __version__, base)
     warn_of_builds(stack, compiled.tree, compiled.report)
+    _warn_of_unasked(stack, treatments, compiled.report)
     warnings = tuple(compiled.report.warnings)
     stack = replace(stack, limits=_limits(found.settings), warnings=warnings)
     _check_push_port(found, stack)
     database = _runs_database(found, reader, base)
     sources, digest = reader.sources, reader.digest()
     return HubConfig(found.settings, stack, workflows, sources, digest, database, channels)
+
+
+def _warn_of_unasked(
+    stack: StackSpec, treatments: Mapping[str, Treatment | None], report: Report
+) -> None:
+    """Services that would pass for well whatever they answer, since nobody knows where to ask."""
+    for spec in stack.services.values():
+        declared = spec.replica_of or spec.name
+        treatment = treatments.get(declared)
+        path = treatment.values.get("path") if treatment else None
+        if treatment and path and spec.probe.kind is not ProbeKind.HTTP and spec.number == 1:
+            report.warn(
+                treatment.marks["path"],
+                f"services.{declared}: {path} is not asked, for no port of it is known; "
+                "set heal7.port, or `expose` the port",
+            )
 
 
 def _check_replicas(compiled: Compiled) -> None:

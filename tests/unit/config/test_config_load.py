@@ -555,3 +555,28 @@ def test_who_is_sent_the_metrics_must_be_declared(tmp_path: Path) -> None:
     assert "web" in fault
     [fault] = faults(tmp_path, "metrics: {push_to: db}")
     assert fault.endswith("metrics.push_to: the hub knows no port of 'db'")
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("", True),
+        ("    healthcheck: {test: 'true'}\n", True),
+        ("    expose: [8000]\n", False),
+        ("    ports: ['8000']\n", False),
+        ("      heal7.port: '8000'\n", False),
+        ("    scale: 3\n", True),
+    ],
+)
+def test_a_health_path_that_cannot_be_asked_is_told_once(
+    tmp_path: Path, more: str, told: bool
+) -> None:
+    labels = '    labels:\n      heal7.managed: "true"\n      heal7.health.path: /up\n'
+    after = more.startswith("      ")
+    body = labels + more if after else more + labels
+    warnings = hub(tmp_path, "", f"services:\n  a:\n    image: i\n{body}").stack.warnings
+    assert len(warnings) == told, warnings
+    if told:
+        line = 5 + (not after and bool(more)) + 1
+        assert f"compose.yaml:{line}: services.a: /up is not asked" in warnings[0]
+        assert "heal7.port" in warnings[0]
