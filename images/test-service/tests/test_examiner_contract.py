@@ -165,9 +165,9 @@ async def test_an_undo_ends_a_run_that_is_under_way(
 
 
 async def test_time_is_a_bound(http: httpx.AsyncClient) -> None:
-    report = (await examine(http, max_examples=1_000, time_limit_s=2)).json()["result"]
+    report = (await examine(http, max_examples=1_000, time_limit_s=6)).json()["result"]
     assert (report["state"], report["stopped_by"]) == ("incomplete", "time_limit")
-    assert 2 <= report["seconds"] < 12
+    assert 6 <= report["seconds"] < 20
     assert report["cases"] > 0
 
 
