@@ -66,14 +66,17 @@ class FakeMetrics:
         end = int(now or clock.epoch()) // STEP * STEP
         names = [view.name for view in self.sources.views()]
         for at in range(end - hours * 3_600, end, every_s):
-            await self.put(at, names)
+            await self.put(at, names, away=0.45 < (end - at) % 21_600 / 21_600 < 0.55)
         await self.put(end - STEP, names)
 
-    async def put(self, at: int, names: Sequence[str], cpu: float | None = None) -> None:
+    async def put(
+        self, at: int, names: Sequence[str], cpu: float | None = None, *, away: bool = False
+    ) -> None:
+        """A sample of each; while it is `away`, the second service has none."""
         samples = {
             Subject(Scope.SERVICE, name): _sample(at, n, cpu)
             for n, name in enumerate(names)
-            if not (n == 1 and 0.45 < at % 21_600 / 21_600 < 0.55)
+            if not (n == 1 and away)
         }
         samples |= {
             Subject(Scope.WORKFLOW, name): _runs(at, n)
