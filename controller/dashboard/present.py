@@ -14,7 +14,7 @@ from datetime import datetime
 from controller.dashboard import wording
 from controller.dashboard.marks import ATTENTION, SEVERITY, Mark, Tone, marks
 from controller.i18n import render, word
-from controller.model.observation import State
+from controller.model.observation import ALIVE, State
 from controller.model.view import (
     Desired,
     OperationKind,
@@ -301,7 +301,7 @@ def _actions(service: ServiceView, needed_by: Sequence[str], language: str) -> t
 
     A service that is down but still wanted can be stopped too: that withdraws the wish.
     """
-    up = service.state in (State.RUNNING, State.RESTARTING, State.PAUSED)
+    up = service.state in ALIVE
     verbs = ["restart", "stop"] if up else ["start"]
     if not up and service.desired is Desired.RUNNING:
         verbs.append("stop")

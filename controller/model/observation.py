@@ -29,6 +29,9 @@ class State(StrEnum):
     MISSING = "missing"
 
 
+ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
+
+
 @dataclass(frozen=True, slots=True)
 class ContainerObs:
     """One container as the engine's inspect tells it.

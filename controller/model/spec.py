@@ -241,6 +241,11 @@ class ServiceSpec:
     pre_stop: tuple[Hook, ...] = ()
 
     @property
+    def network_names(self) -> frozenset[str]:
+        """The networks that its container is to be on, by the engine's names."""
+        return frozenset(attachment.network for attachment in self.container.networks)
+
+    @property
     def shares(self) -> tuple[str, ...]:
         """Services whose namespaces or volumes its container takes; the engine binds it to the very
         container it finds, so it is made anew whenever one of theirs is."""

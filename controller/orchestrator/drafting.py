@@ -78,7 +78,7 @@ class Draft:
         return list(edges)
 
     def _networks(self, spec: ServiceSpec) -> list[Edge]:
-        names = sorted({n.network for n in spec.container.networks})
+        names = sorted(spec.network_names)
         # One that cannot be made anew is there as it was, which is better than to stay down.
         renewed = [
             Edge(self._shared[Op.RENEW, name], Tolerance.ANY)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from controller.model.observation import ContainerObs, Observation, State
+from controller.model.observation import ALIVE, ContainerObs, Observation, State
 from controller.model.spec import ServiceSpec
 from controller.model.text import Text, text
-from controller.orchestrator.plan import ALIVE
 from controller.orchestrator.sharing import lost_share
 
 
@@ -22,7 +21,7 @@ def drift(spec: ServiceSpec, container: ContainerObs, seen: Observation) -> Text
     if shared is not None:
         return text("cause.shared_gone", service=shared)
     if container.state not in ALIVE:
-        for name in (n.network for n in spec.container.networks):
+        for name in sorted(spec.network_names):
             there, held = seen.networks.get(name), container.networks.get(name)
             # It is bound to the very network that was there when it was made.
             if there is None or (held and there.id and held != there.id):

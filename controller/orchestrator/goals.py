@@ -7,7 +7,7 @@ from datetime import datetime
 
 from controller.model.graph import followers, with_dependencies
 from controller.model.incident import Act
-from controller.model.observation import ContainerObs, State
+from controller.model.observation import ALIVE, ContainerObs, State
 from controller.model.spec import StackSpec
 from controller.model.text import Text, text
 from controller.model.view import Desired, OperationKind, OperationView, Wish
@@ -129,9 +129,8 @@ def _runs(container: ContainerObs | None) -> bool:
 
 
 def _incarnations(names: Iterable[str], containers: Containers) -> dict[str, str]:
-    alive = (State.RUNNING, State.PAUSED, State.RESTARTING)
     return {
         name: container.incarnation
         for name in names
-        if (container := containers.get(name)) and container.state in alive
+        if (container := containers.get(name)) and container.state in ALIVE
     }

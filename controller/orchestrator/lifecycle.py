@@ -221,7 +221,7 @@ class Lifecycle:
     def _knows(self, service: str) -> bool:
         """Whether a start can be planned without a survey: networks that were made after the last
         one would look gone, and the container would be replaced for it."""
-        needed = {n.network for n in self._stack.services[service].container.networks}
+        needed = self._stack.services[service].network_names
         return (
             self._world.container(service) is not None
             and needed <= self._world.seen.networks.keys()

@@ -10,17 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from ipaddress import ip_interface, ip_network
 
-from controller.model.observation import NetworkObs, Observation
-from controller.model.spec import AddressPool, NetworkSpec, ServiceSpec, StackSpec
+from controller.model.observation import ALIVE, NetworkObs, Observation
+from controller.model.spec import AddressPool, NetworkSpec, StackSpec
 from controller.model.text import Text, text
-from controller.orchestrator.plan import ALIVE
 
 _COMPOSE = "com.docker.compose."
-
-
-def networks_of(spec: ServiceSpec) -> set[str]:
-    """The networks that its container is to be on, by the engine's names."""
-    return {attachment.network for attachment in spec.container.networks}
 
 
 def renewable(
@@ -34,7 +28,7 @@ def renewable(
     for spec in stack.networks:
         there = seen.networks.get(spec.name)
         cause = None if there is None or spec.external else changed(spec, there)
-        users = {name for name in run if spec.name in networks_of(stack.services[name])}
+        users = {name for name in run if spec.name in stack.services[name].network_names}
         leaving = users | set(_running_on(stack, seen, spec.name))
         if cause is not None and users and leaving <= set(replaceable):
             found[spec.name] = cause
@@ -57,7 +51,7 @@ def _running_on(stack: StackSpec, seen: Observation, network: str) -> Iterator[s
         container = seen.of(name)
         if container is None or container.state not in ALIVE:
             continue
-        if network in networks_of(stack.services[name]) | container.networks.keys():
+        if network in stack.services[name].network_names | container.networks.keys():
             yield name
 
 

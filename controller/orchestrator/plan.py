@@ -28,9 +28,6 @@ class Op(StrEnum):
     FINISHED = "await_completion"
 
 
-ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
-
-
 def removal_of(state: State) -> tuple[Op, ...]:
     """What removes a container that is in this state, in order."""
     if state is State.PAUSED:

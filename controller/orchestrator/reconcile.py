@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from controller.model.graph import dependants, may_finish, one_shots, with_dependencies
-from controller.model.observation import ContainerObs, Observation, State
+from controller.model.observation import ALIVE, ContainerObs, Observation, State
 from controller.model.spec import Condition, Dependency, ServiceSpec, StackSpec
 from controller.model.text import Text, text
 from controller.orchestrator.drafting import Draft
 from controller.orchestrator.drift import drift
-from controller.orchestrator.network_changes import networks_of, renewable
-from controller.orchestrator.plan import ALIVE, Edge, Op, Plan, Tolerance, removal_of
+from controller.orchestrator.network_changes import renewable
+from controller.orchestrator.plan import Edge, Op, Plan, Tolerance, removal_of
 from controller.orchestrator.rolling import rolling
 from controller.orchestrator.sharing import own_volumes
 from controller.orchestrator.supply import Supply
@@ -139,7 +139,7 @@ class _Planner:
 
     def _renewal(self, name: str) -> Text | None:
         """Why a network of the service is made anew, which its container has to make way for."""
-        networks = sorted(networks_of(self._stack.services[name]) & self._renewed.keys())
+        networks = sorted(self._stack.services[name].network_names & self._renewed.keys())
         return self._renewed[networks[0]] if networks else None
 
     def _rides(self, name: str) -> bool:
@@ -257,7 +257,7 @@ class _Planner:
     def _renew_networks(self) -> None:
         """Take off a network what is on it, then make it anew."""
         for network, cause in self._renewed.items():
-            users = [n for n in self._goal.run if network in networks_of(self._stack.services[n])]
+            users = [n for n in self._goal.run if network in self._stack.services[n].network_names]
             for name in users:
                 container = self._container(name)
                 if container is not None and name not in self._taken:

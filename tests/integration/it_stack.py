@@ -12,6 +12,8 @@ import yaml
 PYTHON = "/opt/venv/bin/python"
 PORT = 8000
 Service = dict[str, Any]
+# Ends when asked, so that a stop takes no grace.
+IDLE = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit(0)); signal.pause()"
 
 # Answers 503 for BOOT_S seconds, then 200; says when it first answered well and when it was asked
 # to stop, and takes STOP_S to do so. With GATE set it is never well until the file is there.

@@ -15,10 +15,7 @@ import pytest
 from tests.integration.conftest import MakeHub, MakeStack, Ports
 from tests.integration.it_engine import Json, Witness
 from tests.integration.it_hub import HubProcess
-from tests.integration.it_stack import PYTHON, Stack, serving
-
-_IDLE = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit(0)); signal.pause()"
-
+from tests.integration.it_stack import IDLE, PYTHON, Stack, serving
 
 # No two tests may have the same addresses: networks go when all tests of a session are over.
 _third = itertools.count(1)
@@ -52,7 +49,7 @@ def guest(scene: tuple[Stack, HubProcess], image: str, witness: Witness) -> Iter
     stack, _ = scene
     engine = docker.from_env()
     made = engine.containers.run(
-        image, [PYTHON, "-c", _IDLE], detach=True, name=f"{stack.project}-guest"
+        image, [PYTHON, "-c", IDLE], detach=True, name=f"{stack.project}-guest"
     )
     try:
         engine.networks.get(f"{stack.project}_default").connect(made, aliases=["proxy"])

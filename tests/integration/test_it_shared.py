@@ -9,16 +9,13 @@ import pytest
 from tests.integration.conftest import MakeHub, MakeStack, Ports
 from tests.integration.it_engine import Witness
 from tests.integration.it_hub import HubProcess
-from tests.integration.it_stack import PYTHON, Service, Stack, serving
+from tests.integration.it_stack import IDLE, PYTHON, Service, Stack, serving
 from tests.integration.it_wait import eventually
-
-# Ends when asked, so that a stop takes no grace.
-_IDLE = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit(0)); signal.pause()"
 
 
 def _idle(image: str, **more: object) -> Service:
     labels = {"heal7.managed": "true"}
-    return {"image": image, "command": [PYTHON, "-c", _IDLE], "labels": labels, **more}
+    return {"image": image, "command": [PYTHON, "-c", IDLE], "labels": labels, **more}
 
 
 def _remade_by_compose(stack: Stack, service: str) -> None:

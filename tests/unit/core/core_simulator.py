@@ -12,11 +12,9 @@ from datetime import timedelta
 
 from core_builders import NOW
 
-from controller.model.observation import ContainerObs, NetworkObs, Observation, State
+from controller.model.observation import ALIVE, ContainerObs, NetworkObs, Observation, State
 from controller.model.spec import StackSpec
 from controller.orchestrator.plan import Op, Plan, PlannedOp
-
-_ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
 
 
 class Simulator:
@@ -76,7 +74,6 @@ class Simulator:
     def _create(self, op: PlannedOp) -> None:
         spec = self._stack.services[op.service]
         self._free(op.subject)
-        on = [n.network for n in spec.container.networks]
         assert {m.source for m in spec.container.mounts} <= self._volumes
         self._tick += 1
         made = ContainerObs(
@@ -87,7 +84,10 @@ class Simulator:
             image=spec.container.image,
             image_id=self._seen.images.get(spec.container.image, "sha256:pulled"),
             config_hash=spec.config_hash,
-            networks={name: self._networks[name].id for name in on},
+            networks={
+                name: self._networks[name].id
+                for name in self._stack.services[op.service].network_names
+            },
         )
         self._made[op.service] = made.id
         self._put(made)
@@ -99,9 +99,8 @@ class Simulator:
 
     def _renew(self, op: PlannedOp) -> None:
         for found in self._containers.values():
-            declared = self._stack.services[found.service].container.networks
-            on_it = op.subject in {n.network for n in declared}
-            assert found.state not in _ALIVE or not on_it, f"{found.name} is on the network"
+            on_it = op.subject in self._stack.services[found.service].network_names
+            assert found.state not in ALIVE or not on_it, f"{found.name} is on the network"
         del self._networks[op.subject]
         self._network(op)
 
@@ -110,7 +109,7 @@ class Simulator:
         self._put(replace(self._target(op), name=op.subject))
 
     def _remove(self, op: PlannedOp) -> None:
-        assert self._target(op).state not in _ALIVE, "only a stopped container can be removed"
+        assert self._target(op).state not in ALIVE, "only a stopped container can be removed"
         del self._containers[self._target(op).id]
 
     def _stop(self, op: PlannedOp) -> None:

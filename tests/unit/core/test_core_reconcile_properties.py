@@ -17,7 +17,7 @@ from controller.model.spec import Condition, Dependency, StackSpec
 from controller.model.view import Desired, OperationKind, OperationStatus, OperationView, Wish
 from controller.orchestrator import goals
 from controller.orchestrator.drift import drift
-from controller.orchestrator.network_changes import networks_of, renewable
+from controller.orchestrator.network_changes import renewable
 from controller.orchestrator.plan import Op, Plan, PlannedOp, Tolerance
 from controller.orchestrator.reconcile import Goal, reconcile
 
@@ -225,7 +225,7 @@ def what_runs_well_is_left_alone(situation: Situation, plan: Plan) -> None:
             name in goal.stop
             or goal.restart.get(name) == found.incarnation
             or (differs and name in goal.replace_drifted)
-            or networks_of(situation.stack.services[name]) & renewed.keys()
+            or situation.stack.services[name].network_names & renewed.keys()
         )
         if not wanted_gone:
             assert found.id not in touched
