@@ -95,7 +95,7 @@ class Clients:
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
             return 0, {}
 
-    async def until(self, holds: Callable[[Json], bool], what: str, limit_s: float = 20.0) -> Json:
+    async def until(self, holds: Callable[[Json], bool], what: str, limit_s: float = 60.0) -> Json:
         """The hub's state once that holds of it. Raises AssertionError where it never does."""
         last: Json = {}
         try:

@@ -15,7 +15,7 @@ import httpx
 from playwright.async_api import ConsoleMessage, Page, async_playwright
 
 from controller import clock
-from tests.e2e.pages_support_browser import ARGS, CHROMIUM, WITNESS
+from tests.e2e.pages_support_browser import ARGS, CHROMIUM, PATIENCE_MS, WITNESS
 from tests.integration.it_engine import Witness
 from tests.integration.it_hub import HubClient
 from tests.integration.it_wait import eventually
@@ -156,7 +156,7 @@ async def browsing(
                 color_scheme="dark" if theme == "dark" else "light",
                 reduced_motion="reduce",
             )
-            context.set_default_timeout(20_000)
+            context.set_default_timeout(PATIENCE_MS)
             await context.add_init_script(WITNESS)
             page = await context.new_page()
             faults: list[str] = []

@@ -15,11 +15,14 @@ from playwright.async_api import (
     Page,
     Request,
     async_playwright,
+    expect,
 )
 
 from tests.e2e.pages_support import FakeHub, serving
 
 CHROMIUM = "/usr/bin/chromium"
+PATIENCE_MS = 20_000  # tells broken from busy
+expect.set_options(timeout=PATIENCE_MS)
 ARGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -59,7 +62,7 @@ class Stage:
                 color_scheme="dark" if theme == "dark" else "light",
                 reduced_motion="reduce",
             )
-            context.set_default_timeout(10_000)
+            context.set_default_timeout(PATIENCE_MS)
             await context.add_init_script(WITNESS)
             self.profiles[lang, theme] = context
         await self.profiles[lang, theme].clear_cookies()

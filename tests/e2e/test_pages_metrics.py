@@ -63,7 +63,7 @@ async def test_one_looks_into_it_by_mouse(stage: Stage) -> None:
             re.compile(r"^\d\d:\d\d CPU [\d.]+ % \(yesterday [\d.]+ %\) · Incident: Its main pro")
         )
         memory = section.locator(".chart-read").nth(1)
-        await expect(memory).to_contain_text("Memory", timeout=3_000)
+        await expect(memory).to_contain_text("Memory")
         time = (await read.inner_text())[:5]
         assert (await memory.inner_text()).startswith(time), "all point at the same moment"
         before = len(stage.hub.calls)
@@ -120,7 +120,7 @@ async def test_new_figures_come_without_a_reload(stage: Stage) -> None:
         await stage.hub.metrics.put(int(clock.epoch()) // 10 * 10, names, cpu=77.7)
         # The chart's newest point may hold the sample before as well: then it is the mean of both.
         newest = re.compile(r"^(77\.7|39\.\d|40) %$")
-        await expect(page.locator(".chart-now").first).to_have_text(newest, timeout=15_000)
+        await expect(page.locator(".chart-now").first).to_have_text(newest)
         stage.hub.change(names[0], restarts=1)
         await expect(page.locator(f"#measured-{names[0]} td").first).to_contain_text("77.7 %")
 

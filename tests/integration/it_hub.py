@@ -200,7 +200,7 @@ class HubProcess:
         if process.poll() is None:
             process.send_signal(number)
         try:
-            return process.wait(20)
+            return process.wait(60)
         finally:
             process.kill()
 

@@ -80,7 +80,7 @@ class Cluster:
             return
         server.send_signal(signal.SIGQUIT)
         try:
-            server.wait(20)
+            server.wait(60)
         finally:
             server.kill()
 

@@ -13,7 +13,7 @@ T = TypeVar("T")
 _never = threading.Event()
 
 
-def eventually(look: Callable[[], T | None], timeout: float = 20.0, what: str = "") -> T:
+def eventually(look: Callable[[], T | None], timeout: float = 60.0, what: str = "") -> T:
     """The first true answer of `look`, asked every 50 ms for `timeout` seconds.
 
     An AssertionError or OSError of `look` counts as "not yet". Raises AssertionError with the last

@@ -210,7 +210,7 @@ def test_what_cannot_be_had_is_said_and_keeps_nothing_else_waiting(
     )
     hub = make_hub(stack).start().wait_ready()
     begun = hub.client.post("/orchestration/start-all", wait="false").json()
-    assert registry.waiting.wait(20)
+    assert registry.waiting.wait(60)
     # While one registry keeps its engine waiting, the rest comes up and the hub answers.
     eventually(lambda: hub.client.services()["fine"]["health"] == "healthy")
     silent = hub.client.services()["silent"]

@@ -77,13 +77,13 @@ def test_an_engine_that_hangs_delays_no_answer(scene: Scene) -> None:
     for _ in range(50):
         scene.client.services()
     assert monotonic() - begun < 5
-    eventually(lambda: scene.healths() == {"unknown"}, 20)
+    eventually(lambda: scene.healths() == {"unknown"})
     begun = monotonic()
     assert scene.client.post("/orchestration/stop-all").status_code == 503
     assert monotonic() - begun < 10
     assert scene.engine() == "unreachable"
     scene.proxy.flow()
-    eventually(lambda: scene.healths() == {"healthy"}, 20)
+    eventually(lambda: scene.healths() == {"healthy"})
 
 
 def test_an_engine_that_is_gone_is_said_refused_and_found_again(
@@ -91,7 +91,7 @@ def test_an_engine_that_is_gone_is_said_refused_and_found_again(
 ) -> None:
     before = witness.lives(scene.stack.project)
     scene.proxy.cut()
-    eventually(lambda: scene.healths() == {"unknown"}, 20)
+    eventually(lambda: scene.healths() == {"unknown"})
     for service in scene.client.services().values():
         assert "engine does not answer" in service["reason"]
         assert service["desired"] == "running"
@@ -105,7 +105,7 @@ def test_an_engine_that_is_gone_is_said_refused_and_found_again(
     assert {s["desired"] for s in scene.client.services().values()} == {"running"}
     witness.kill(scene.stack.project, "one")
     scene.proxy.open()
-    eventually(lambda: scene.engine() == "connected", 20)
+    eventually(lambda: scene.engine() == "connected")
     ended = eventually(lambda: _ended(scene.client, "one"))
     assert ended["kind"] == "crash"
     assert "the engine had been away" in ended["cause"]
@@ -127,7 +127,7 @@ def test_an_engine_lost_in_the_middle_of_a_start_leaves_the_outcome_unknown_not_
     begun = scene.client.post("/orchestration/start-all", wait="false").json()["operation"]
     scene.proxy.cut()
     where = f"/orchestration/operations/{begun}"
-    eventually(lambda: scene.client.get(where).json()["status"] != "running", 40)
+    eventually(lambda: scene.client.get(where).json()["status"] != "running")
     ended = scene.client.get(where).json()
     outcomes = {r["outcome"] for r in ended["results"].values()}
     assert outcomes <= {"unknown", "started"}

@@ -85,7 +85,7 @@ def ticks(port: int, count: int) -> list[float]:
     """How late ticks came by the live stream, in seconds."""
     late: list[float] = []
     address = f"http://127.0.0.1:{port}/logs/stream?service=quiet&q=tick"
-    with httpx.stream("GET", address, timeout=20) as answer:
+    with httpx.stream("GET", address, timeout=60) as answer:
         for line in answer.iter_lines():
             if line.startswith("data: "):
                 late.append(clock.epoch() - float(json.loads(line[6:])["text"].split()[1]))
@@ -232,7 +232,7 @@ def test_following_live(counting: Stack, make_hub: MakeHub) -> None:
         with httpx.stream(
             "GET",
             f"http://127.0.0.1:{hub.port}/logs/stream?service=counter&q=number&tail=50",
-            timeout=20,
+            timeout=60,
         ) as answer:
             for line in answer.iter_lines():
                 if line.startswith("data: "):
@@ -243,7 +243,7 @@ def test_following_live(counting: Stack, make_hub: MakeHub) -> None:
 
     thread = threading.Thread(target=listen)
     thread.start()
-    assert ended.wait(30)
+    assert ended.wait(60)
     thread.join()
     assert got == list(range(got[0], got[0] + len(got)))
 

@@ -51,7 +51,7 @@ def test_hubs_that_start_at_once_make_one_schema(dsn: str, look: Look) -> None:
     hubs = [PostgresBackend(dsn) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         for opened in [pool.submit(hub.open) for hub in hubs]:
-            opened.result(30)
+            opened.result(60)
     assert len(look.hubs()) == 4
     for hub in hubs:
         hub.close()
@@ -66,7 +66,7 @@ def test_a_key_names_one_run_over_all_hubs(make_hub: MakeHub) -> None:
             pool.submit(hub.write, [new(f"{name}_{n}", key=f"k{n}") for n in range(200)])
             for hub, name in ((one, "one"), (other, "other"))
         ]
-        mine, yours = (future.result(30) for future in asked)
+        mine, yours = (future.result(60) for future in asked)
     for a, b in zip(mine, yours, strict=True):
         assert isinstance(a, Made)
         assert isinstance(b, Made)
@@ -153,7 +153,7 @@ def test_two_hubs_that_take_over_at_once_share_without_a_run_in_both(
         together = threading.Barrier(3)
 
         def beat(hub: PostgresBackend, together: threading.Barrier = together) -> list[str]:
-            together.wait(10)
+            together.wait(60)
             return hub.beat()
 
         with ThreadPoolExecutor(3) as pool:
@@ -187,7 +187,7 @@ def test_a_hub_in_the_middle_of_writing_is_taken_over_only_after_it(
             look.expire(name)
             assert other.beat() == []
             rival.rollback()
-        assert writing.result(20) == [Made("run_1", "", True)]
+        assert writing.result(60) == [Made("run_1", "", True)]
     assert sorted(other.beat()) == ["run_0", "run_1"]
 
 
@@ -330,7 +330,7 @@ class Held(PostgresBackend):
         self.groups: list[int] = []
 
     def recall(self, name: str) -> str | None:
-        assert self.go.wait(10)
+        assert self.go.wait(60)
         return None
 
     def write(self, batch: Sequence[NewRun | Append]) -> Written:

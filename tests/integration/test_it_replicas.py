@@ -112,7 +112,7 @@ def test_a_step_goes_to_one_that_is_well(scene: Scene) -> None:
     )
     assert run["status"] == "succeeded", run
     words = quote(f'"did {begun}:web"')
-    lines = eventually(lambda: client.get(f"/logs?q={words}").json()["entries"], 20)
+    lines = eventually(lambda: client.get(f"/logs?q={words}").json()["entries"])
     assert [line["service"] for line in lines] == ["web-2"]
     client.done("services/web-1/start")
 

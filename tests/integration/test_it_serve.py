@@ -19,7 +19,7 @@ def stack(make_stack: MakeStack, free_port: Ports, image: str) -> Stack:
 def _refused(hub: HubProcess, *more: str) -> str:
     """Run `serve` to its end, which must be a refusal in sentences; standard error."""
     done = subprocess.run(
-        hub.command(*more), capture_output=True, text=True, timeout=30, check=False
+        hub.command(*more), capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr

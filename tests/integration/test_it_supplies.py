@@ -126,14 +126,14 @@ def test_a_pull_can_be_ended(engine: DockerEngine, registry: Registry) -> None:
             loading.set()
 
     thread, failed = _in_thread(lambda: supplies.pull(engine, ref, None, stop, told))
-    assert loading.wait(20)
+    assert loading.wait(60)
     begun = clock.monotonic()
     stop.now()
-    thread.join(10)
+    thread.join(60)
     assert [type(error) for error in failed] == [StoppedError]
     assert clock.monotonic() - begun < 5
     # Nobody wants it any more, so the engine does not load the rest of it.
-    assert registry.left.wait(20)
+    assert registry.left.wait(60)
 
 
 @pytest.fixture
@@ -248,7 +248,7 @@ def test_a_build_can_be_ended(engine: DockerEngine, folder: Path, image: str) ->
     assert sleeping.wait(60), failed
     begun = clock.monotonic()
     stop.now()
-    thread.join(10)
+    thread.join(60)
     assert [type(error) for error in failed] == [StoppedError]
     assert clock.monotonic() - begun < 5
 

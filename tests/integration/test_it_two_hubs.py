@@ -121,7 +121,7 @@ class Worker:
 
     def kill9(self) -> None:
         self._process.kill()
-        self._process.wait(20)
+        self._process.wait(60)
 
     def close(self) -> None:
         self.service.close()
@@ -130,7 +130,7 @@ class Worker:
             assert pipe is not None
             pipe.close()
         try:
-            self._process.wait(20)
+            self._process.wait(60)
         finally:
             self._process.kill()
 
@@ -223,7 +223,7 @@ def test_a_key_begins_one_run_whichever_hub_is_asked(make_worker: MakeWorker, lo
         worker.say("submit", number=10, key="k")
     runs = {run for worker in (one, other) for run in worker.answer()["runs"]}
     assert len(runs) == 1
-    eventually(lambda: succeeded(look, list(runs)), 30)
+    eventually(lambda: succeeded(look, list(runs)))
     assert len(one.service.keys("a") + other.service.keys("a")) == 1
 
 
@@ -253,7 +253,7 @@ def test_what_a_dying_database_acknowledged_and_what_it_only_wrote_both_end(
     hub.service.go.set()
     hub.say("submit", number=1500)
     count = "SELECT count(*) FROM heal7.run"
-    eventually(lambda: look.rows(count)[0][0] >= 50, 30)
+    eventually(lambda: look.rows(count)[0][0] >= 50)
     cluster.crash()
     cluster.start()
     answer = hub.answer()

@@ -53,7 +53,7 @@ def begun(hub: HubProcess, key: str, refuse: bool) -> str | None:
             f"http://127.0.0.1:{hub.port}/workflows/diamond/runs",
             json={"input": {"refuse": refuse}},
             headers={"Idempotency-Key": key},
-            timeout=20,
+            timeout=60,
             trust_env=False,
         )
     except httpx.TransportError:

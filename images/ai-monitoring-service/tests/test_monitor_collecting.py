@@ -62,7 +62,7 @@ async def watching(
     wanted = Settings(urls, frozenset({"hub"}), NEVER_AGAIN_S)
     monkeypatch.setattr(app, "settings", lambda: wanted)
     async with client(app.service, folder) as http:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not looked_once():  # noqa: ASYNC110 - a round of the service's own task
                 await asyncio.sleep(0.01)
         yield http
@@ -247,7 +247,7 @@ async def test_a_store_that_cannot_be_used_stops_nothing(
     monkeypatch.setattr(records, "load_watches", load)
     monkeypatch.setattr(app, "settings", lambda: Settings({}, frozenset(), 0.01))
     async with client(app.service, tmp_path) as http:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not looked_once():  # noqa: ASYNC110 - a round of the service's own task
                 await asyncio.sleep(0.01)
         series = (await http.get("/series", params={"target": "host"})).json()["series"]

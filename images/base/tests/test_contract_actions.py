@@ -231,7 +231,7 @@ async def test_a_promised_undo_survives_a_restart(tmp_path) -> None:
         ident = (await act(http, "k")).json()["id"]
         await undo(http, idempotency_key="k")
     async with client(restarted.service, tmp_path) as http:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not restarted.undone:  # noqa: ASYNC110 - done in the background at start
                 await asyncio.sleep(0.005)
         assert restarted.undone[0][0].id == ident

@@ -54,7 +54,7 @@ class Process:
                 self.lines.append(line)
                 self._changed.notify_all()
 
-    def wait_for(self, text: str, timeout_s: float = 20) -> None:
+    def wait_for(self, text: str, timeout_s: float = 60) -> None:
         with self._changed:
             found = self._changed.wait_for(
                 lambda: any(text in line for line in self.lines), timeout_s
@@ -65,7 +65,7 @@ class Process:
         """Exit code and seconds from SIGTERM to the end."""
         started = time.perf_counter()
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(10)
+        code = self.process.wait(60)
         return code, time.perf_counter() - started
 
     def end(self) -> None:
@@ -153,7 +153,7 @@ def test_every_line_is_json_with_run_and_step(process: Process) -> None:
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, env: dict[str, str], named: str) -> None:
     process = Process(tmp_path / "demo.sqlite3", **env)
-    assert process.process.wait(20) == 2
+    assert process.process.wait(60) == 2
     process.wait_for(named)
     process.end()
 
@@ -161,7 +161,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path, env: dict[str, str], named: st
 def test_a_taken_port_ends_it_with_an_error(process: Process, tmp_path: Path) -> None:
     process.wait_for("running on")
     second = Process(tmp_path / "other.sqlite3", HEAL7_PORT=process.port)
-    assert second.process.wait(20) == 3
+    assert second.process.wait(60) == 3
     second.wait_for("address already in use")
     second.end()
 
@@ -174,6 +174,6 @@ def _post_quietly(url: str, action: str, mode: str) -> None:
 
 
 def _await_metric(url: str, line: str) -> None:
-    deadline = time.perf_counter() + 20
+    deadline = time.perf_counter() + 60
     while line not in httpx.get(f"{url}/metrics").text:
         assert time.perf_counter() < deadline

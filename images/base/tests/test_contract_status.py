@@ -103,7 +103,7 @@ async def test_a_background_task_that_ends_stops_the_service(fails: bool) -> Non
 
     try:
         await guarded("task", task)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await stopped.wait()
     finally:
         asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)

@@ -1,7 +1,7 @@
 """`python -m crawling_service.page_process`: the child that reads pages, bounded by the kernel.
 
-A line of JSON that says how many bytes follow, the bytes, and a line of JSON back, until the input
-ends. It opens no connection and writes no file.
+A line that says it is there; then, until the input ends, a line of JSON that says how many bytes
+follow, the bytes, and a line of JSON back. It opens no connection and writes no file.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def answer(head: dict[str, Any], body: bytes) -> dict[str, Any]:
 
 
 def serve() -> None:
-    """Until the input ends."""
+    """Until the input ends. What takes long to load is loaded before it says that it is there."""
+    _trafilatura()
+    print(flush=True)
     while line := sys.stdin.buffer.readline():
         head = json.loads(line)
         body = sys.stdin.buffer.read(head["length"])

@@ -20,6 +20,7 @@ from crawling_service.page import Page, read_page
 from crawling_service.tables import Table
 
 _LINE_BYTES = 64 << 20
+_START_S = 60.0  # a machine that is this busy still gets its pages read
 
 
 class UnreadableError(Exception):
@@ -80,11 +81,15 @@ class ChildReader:
         async with self._turn:
             why = ""
             for plain in (False, True):
+                limit_s = _START_S
                 try:
-                    async with asyncio.timeout(self._limits.read_s):
-                        return page_from(await self._ask(body, content_type, url, plain))
+                    async with asyncio.timeout(limit_s) as limit:
+                        child = await self._running()
+                        limit_s = self._limits.read_s  # the page is not to blame for the start
+                        limit.reschedule(asyncio.get_running_loop().time() + limit_s)
+                        return page_from(await self._ask(child, body, content_type, url, plain))
                 except TimeoutError:
-                    why = f"reading it takes more than {self._limits.read_s:g} s"
+                    why = f"reading it takes more than {limit_s:g} s"
                 except (OSError, EOFError, ValueError, KeyError) as error:
                     why = f"its reader stopped: {error or type(error).__name__}"
                 except asyncio.CancelledError:
@@ -93,8 +98,14 @@ class ChildReader:
                 await self._end()
             raise UnreadableError(why)
 
-    async def _ask(self, body: bytes, content_type: str, url: str, plain: bool) -> dict[str, Any]:
-        child = await self._running()
+    async def _ask(
+        self,
+        child: asyncio.subprocess.Process,
+        body: bytes,
+        content_type: str,
+        url: str,
+        plain: bool,
+    ) -> dict[str, Any]:
         assert child.stdin is not None
         assert child.stdout is not None
         head = {"length": len(body), "content_type": content_type, "url": url, "plain": plain}
@@ -121,6 +132,9 @@ class ChildReader:
                 env={"PYTHONPATH": str(Path(__file__).parent.parent), "PYTHONUTF8": "1"},
                 limit=_LINE_BYTES,
             )
+            assert self._child.stdout is not None
+            if not await self._child.stdout.readline():
+                raise EOFError("it ended before it could read")
         return self._child
 
     async def _end(self) -> None:

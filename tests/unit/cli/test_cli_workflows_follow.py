@@ -165,7 +165,7 @@ def test_the_stream_is_heard_and_its_end_is_noticed(fake_hub: FakeHub) -> None:
     fake_hub.on("GET /events", Answer(stream=stream, content_type="text/event-stream"), closed)
     feed = EventFeed(HubClient(fake_hub.url), "run_1").begin()
     assert [feed.take(10.0), feed.take(10.0)] == [Resync, RUNNING]
-    feed.thread.join(10.0)
+    feed.thread.join(60)
     assert not feed.thread.is_alive()
     assert not feed.alive
     assert feed.take(0.0) is None
@@ -173,7 +173,7 @@ def test_the_stream_is_heard_and_its_end_is_noticed(fake_hub: FakeHub) -> None:
 
 def test_a_hub_without_events_is_only_asked(fake_hub: FakeHub) -> None:
     feed = EventFeed(HubClient(fake_hub.url), "run_1").begin()
-    feed.thread.join(10.0)
+    feed.thread.join(60)
     assert not feed.thread.is_alive()
     assert (feed.alive, feed.take(0.0)) == (False, None)
 

@@ -160,7 +160,7 @@ class FakeEngine:
         self._answer()
         if command in self.held:
             self.begun[command].set()
-            assert self.held[command].wait(10), f"nobody let {command} go"
+            assert self.held[command].wait(60), f"nobody let {command} go"
         self.calls.append(command)
         if command in self.breaks:
             raise self.breaks[command]

@@ -110,7 +110,7 @@ async def test_the_hub_tells_everything_of_itself(hub: Hub, web: FastAPI) -> Non
         begun = clock.now()
         assert (await client.post("/orchestration/pause")).status_code == 200
         page = await client.get("/dashboard/admin")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             # What is still being opened is told as a problem; asking again lets it be.
             while any(store.problem for store in (await hub.state()).stores):
                 pass

@@ -17,13 +17,13 @@ def say(bus: Bus, *kinds: str) -> None:
 
 
 async def heard(listener: Subscription, count: int) -> list[str]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return [event.kind for _ in range(count) if (event := await listener.get())]
 
 
 async def until_dropped(listener: Subscription) -> list[Event]:
     found = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while (event := await listener.get()) is not None:
             found.append(event)
     return found
@@ -176,7 +176,7 @@ async def test_a_guarded_loop_that_ends_takes_the_hub_down(
 ) -> None:
     tasks = Tasks(died.put_nowait)
     tasks.guard("observe", work())  # type: ignore[operator]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await died.get() == "observe"
     assert "background task observe ended" in caplog.text
     await tasks.close()

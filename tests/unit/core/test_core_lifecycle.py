@@ -125,13 +125,13 @@ class Hub:
         self.pool.close()
 
     async def do(self, kind: OperationKind, name: str | None = EVERYTHING) -> OperationView:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             begun = await self.lifecycle.request(kind, name, "curl")
             return await self.lifecycle.wait(begun.id)
 
     async def settle(self) -> None:
         """Wait for everything under way."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             for view in self.lifecycle.recent():
                 await self.lifecycle.wait(view.id)
 

@@ -74,7 +74,7 @@ class Registry:
         told(SAID)
         stop.arm(self._stop)
         self.begun.set()
-        assert self.let_go.wait(10), "nobody let it go"
+        assert self.let_go.wait(60), "nobody let it go"
         if stop.asked:
             raise StoppedError("it was stopped")
         if verb in self.breaks:
@@ -116,7 +116,7 @@ async def reached(event: threading.Event) -> None:
 
 
 async def until(condition: Callable[[], bool], hub: Hub) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await hub.world.wait_change(0.1)
 

@@ -33,7 +33,7 @@ NOWHERE = Target("life", "127.0.0.1", 1)
 
 
 async def first(told: asyncio.Queue[str]) -> str:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return await told.get()
 
 

@@ -28,7 +28,7 @@ class SlowEngine(DockerEngine):
         found = [c for name, c in self.now.items() if service in (None, name)]
         if service is None:
             self.read.set()
-            assert self.let_go.wait(10)
+            assert self.let_go.wait(60)
         return found
 
 

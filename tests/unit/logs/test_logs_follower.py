@@ -83,7 +83,7 @@ async def followed(
         "c", place or Place(1, 0, 0), as_streams(streams), intake, [Budget(1e9, 0.0)]
     )
     follower.running.set()
-    await asyncio.wait_for(follower.run(), 5)
+    await asyncio.wait_for(follower.run(), 60)
     return follower
 
 
@@ -130,7 +130,7 @@ async def test_what_is_quiet_for_a_moment_is_given_out(monkeypatch: pytest.Monke
     streams = FakeStreams([FakeStream([frame(0, "only")], stays=True)])
     follower = Follower("c", Place(1, 0, 0), as_streams(streams), intake, [Budget(1e9, 0.0)])
     task = asyncio.ensure_future(follower.run())
-    await asyncio.wait_for(intake.came.wait(), 5)
+    await asyncio.wait_for(intake.came.wait(), 60)
     task.cancel()
     assert [one.text for one in intake.entries] == ["only"]
 

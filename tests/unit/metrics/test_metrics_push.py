@@ -62,7 +62,7 @@ def pusher(target: Target | None) -> Pusher:
 async def test_it_begins_at_once_and_arrives_whole() -> None:
     async with receiving() as (receiver, target):
         running = asyncio.create_task(pusher(target).run())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await receiver.arrived.wait()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -37,10 +37,10 @@ class Forgetful(SqliteBackend):
     def live(self) -> list[StoredRun]:
         if self.may_read is None or self.may_answer is None:
             return super().live()
-        assert self.may_read.wait(10)
+        assert self.may_read.wait(60)
         found = super().live()
         self.has_read.set()
-        assert self.may_answer.wait(10)
+        assert self.may_answer.wait(60)
         return found
 
     def write(self, batch: Sequence[NewRun | Append]) -> Written:

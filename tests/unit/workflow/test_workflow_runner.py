@@ -464,7 +464,7 @@ async def test_a_journal_that_cannot_be_written_refuses_runs_and_loses_none(
     with pytest.raises(StoreError, match="no room"):
         await b.workflows.submit("w", None, "me")
     gate.go.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await backend.refused.wait()
     assert b.caller.asked == ["a"]
     backend.broken = False

@@ -133,7 +133,7 @@ class FakeCaller:
 
     async def until_asked(self, name: str) -> None:
         """Wait until a step was asked."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while name not in self.asked:
                 self.changed.clear()
                 await self.changed.wait()
@@ -153,7 +153,7 @@ class Recorder:
         self.changes.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not condition():
                 self.changes.clear()
                 await self.changes.wait()
