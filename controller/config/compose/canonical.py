@@ -76,7 +76,7 @@ def canonical_resource(node: Node, context: Context, *, is_network: bool) -> dic
     if is_network:
         resource.setdefault("ipam", {})
     options = resource.get("driver_opts", {})
-    if resource.get("driver") == "local" and options.get("o") == "bind" and options.get("device"):
+    if resource.get("driver") == "local" and options.get("o") == "bind" and "device" in options:
         options["device"] = context.path(options["device"])
     return resource
 
@@ -136,7 +136,7 @@ def _build(node: Node, context: Context) -> dict[str, Any]:
                     build[key] = value
     where = str(build.get("context", "."))
     build["context"] = where if is_remote(where) else context.path(where)
-    if "dockerfile" not in build and "dockerfile_inline" not in build:
+    if node.get("dockerfile") is None and "dockerfile_inline" not in build:
         build["dockerfile"] = "Dockerfile"
     return build
 
@@ -264,7 +264,7 @@ _HOOK = mapped({"command": _command, "environment": _environment, "privileged": 
 
 
 def _hooks(node: Node, context: Context) -> list[dict[str, Any]]:
-    return [_HOOK(item, context) for item in node.items()]
+    return [{"command": None, **_HOOK(item, context)} for item in node.items()]
 
 
 _WATCH = mapped(
@@ -339,6 +339,7 @@ _BUILD: dict[str, Convert] = {
     "ulimits": ulimits,
     "secrets": file_mounts(""),
     "no_cache": boolean,
+    "no_cache_filter": texts,
     "privileged": boolean,
     "pull": boolean,
 }
@@ -390,6 +391,7 @@ _SERVICE: dict[str, Convert] = {
     "provider": mapped({"options": _options}),
     "secrets": file_mounts("/run/secrets"),
     "stop_grace_period": duration,
+    "storage_opt": labels,
     "ulimits": ulimits,
     "volumes": volumes,
 }

@@ -127,13 +127,18 @@ def volumes(node: Node, context: Context) -> list[dict[str, Any]]:
     return found
 
 
+def _bound(source: str, context: Context) -> str:
+    """What is mounted: a path that is absolute stays as it is written."""
+    return source if source.startswith("/") else context.path(source)
+
+
 def _short_mount(item: Node, context: Context) -> dict[str, Any]:
     text = split_mount(str(item.value))
     for word in text.unknown:
         context.warn(item, f"the option {word!r} is not known and ignored")
     mount: dict[str, Any] = {"type": "bind" if text.is_bind else "volume"}
     if text.source:
-        mount["source"] = context.path(text.source) if text.is_bind else text.source
+        mount["source"] = _bound(text.source, context) if text.is_bind else text.source
     mount["target"] = text.target
     if text.read_only:
         mount["read_only"] = True
@@ -161,7 +166,7 @@ def _long_mount(item: Node, context: Context) -> dict[str, Any]:
     if mount["type"] == "bind":
         if not mount.get("source"):
             raise ValueError("a bind needs a source path")
-        mount["source"] = context.path(mount["source"])
+        mount["source"] = _bound(mount["source"], context)
     return mount
 
 
@@ -203,6 +208,8 @@ def devices(node: Node, context: Context) -> list[dict[str, str]]:
             target, _, permissions = rest.partition(":")
             entry = {"source": source, "target": target, "permissions": permissions}
             entry["target"] = target or source
+            if ":" in permissions:
+                context.fault(item, "too many colons; write source[:target[:permissions]]")
         if not entry.get("target"):
             context.fault(item, "the key target is missing")
         entry["permissions"] = entry.get("permissions") or "rwm"

@@ -55,6 +55,16 @@ def _build(c: _Check) -> None:
     build = c.service.get("build", {})
     if build.get("dockerfile") and build.get("dockerfile_inline"):
         c.fault("dockerfile and dockerfile_inline exclude each other", "build", "dockerfile")
+    services = c.model["services"]
+    for name, place in build.get("additional_contexts", {}).items():
+        target = place.removeprefix("service:")
+        if target == place:
+            continue
+        where = ("build", "additional_contexts", name)
+        if target not in services:
+            c.fault(f"{name}: there is no service {target!r}", *where, word=target, known=services)
+        elif not services[target].get("build"):
+            c.fault(f"{name}: the service {target!r} is not built here", *where)
     platforms, platform = build.get("platforms"), c.service.get("platform")
     if platforms and platform and platform not in platforms:
         c.fault(f"build.platforms must include the platform {platform}", "build", "platforms")
@@ -117,6 +127,12 @@ def _files(c: _Check) -> None:
             c.fault(f"the model {key!r} is not declared", "models")
 
 
+def _develop(c: _Check) -> None:
+    for watch in c.service.get("develop", {}).get("watch", []):
+        if not watch.get("target") and watch["action"] not in ("rebuild", "restart"):
+            c.fault(f"the action {watch['action']} needs a target", "develop", "watch")
+
+
 def _healthcheck(c: _Check) -> None:
     test = c.service.get("healthcheck", {}).get("test")
     if test and test[0] not in ("CMD", "CMD-SHELL", "NONE"):
@@ -158,6 +174,7 @@ _RULES: tuple[Callable[[_Check], None], ...] = (
     _volumes,
     _mount_targets,
     _files,
+    _develop,
     _healthcheck,
     _scale,
     _limits,
@@ -186,7 +203,7 @@ def _said_by(service: Service, name: str) -> tuple[str, ...]:
         if service.get(key) == f"service:{name}":
             return (key,)
     for key in ("links", "volumes_from"):
-        if any(entry.split(":")[0] == name for entry in service.get(key, [])):
+        if any(name in (entry, entry.split(":")[0]) for entry in service.get(key, [])):
             return (key, name)
     return ("depends_on", name)
 
@@ -259,7 +276,7 @@ def _resources(model: Mapping[str, Any], tree: Node, report: Report) -> None:
     for kind, ways in (("secrets", ("file", "environment")), ("configs", _CONFIG_WAYS)):
         for key, entry in model.get(kind, {}).items():
             given = [way for way in ways if way in entry]
-            if entry.get("external") or entry.get("driver"):
+            if entry.get("external"):
                 continue
             if len(given) != 1:
                 report.fault(

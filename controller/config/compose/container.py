@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -199,6 +200,8 @@ def _mounts(service: Service, model: Mapping[str, Any]) -> tuple[Mount, ...]:
         source = entry.get("source", "")
         if entry["type"] == "volume" and source:
             source = model["volumes"][source]["name"]
+        elif entry["type"] == "bind":
+            source = posixpath.normpath(source)
         bind, tmpfs, volume = (entry.get(key, {}) for key in ("bind", "tmpfs", "volume"))
         found.append(
             Mount(

@@ -47,6 +47,8 @@ def _service(service: Mapping[str, Any]) -> dict[str, Any]:
     placed = "network_mode" in filled or filled.get("provider") or filled.get("networks")
     if not placed:
         filled["networks"] = {"default": None}
+    if filled.get("pre_start") and filled.get("image"):
+        filled["pre_start"] = [{"image": filled["image"], **hook} for hook in filled["pre_start"]]
     if filled.get("network_mode") == "":
         del filled["network_mode"]
     order = dict(filled.get("depends_on", {}))
@@ -76,7 +78,8 @@ def borrowed_by(service: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _implied(service: Mapping[str, Any]) -> list[tuple[str, bool]]:
     """Services that this one cannot start before, and whether it restarts with them."""
-    found = [(link.split(":")[0], True) for link in service.get("links", [])]
+    links = [(link, *link.split(":")) for link in service.get("links", [])]
+    found = [(parts[0] if len(parts) == 2 else link, True) for link, *parts in links]
     found.extend((name, True) for name in joined_by(service))
     found.extend((name, False) for name in borrowed_by(service))
     return found

@@ -102,7 +102,8 @@ def _merge(base: Node, over: Node, path: Path, report: Report) -> Node:
     if over.tag == "!override" or _matches(path, _REPLACED):
         return _clean(over, path)
     if over.value is None:
-        return base
+        # A variable without a value is said: it takes the place of one that has a value.
+        return over if _matches(path[:-1], _KEY_VALUE) else base
     base, over = _alike(base, over, path)
     if isinstance(base.value, dict) and isinstance(over.value, dict):
         if path[2:] == ("logging",) and _drivers_differ(base, over):
@@ -224,13 +225,19 @@ def _scalar(node: Node) -> str | int | float | bool | None:
 
 def _unique(items: list[Node], path: Path) -> list[Node]:
     """The items, each later one in place of an earlier one that means the same."""
-    key_of = _UNIQUE.get(path[2]) if len(path) == 3 and path[0] == "services" else None
+    key_of = _UNIQUE.get(_kind(path)) if path[:1] == ("services",) else None
     if key_of is None:
         return items
     kept: dict[str, Node] = {}
     for item in items:
         kept[key_of(item)] = item
     return list(kept.values())
+
+
+def _kind(path: Path) -> str:
+    """What of a service it is: its name of a network does not matter."""
+    below = path[2:]
+    return "/".join(("networks", "*", *below[2:]) if below[:1] == ("networks",) else below)
 
 
 def _pair_key(item: Node) -> str:
@@ -290,6 +297,8 @@ def _target_key(folder: str) -> Callable[[Node], str]:
 
 _UNIQUE: dict[str, Callable[[Node], str]] = {
     "annotations": _pair_key,
+    "build/extra_hosts": _whole,
+    "build/tags": _pair_key,
     "cap_add": _pair_key,
     "cap_drop": _pair_key,
     "configs": _target_key(""),
@@ -303,6 +312,8 @@ _UNIQUE: dict[str, Callable[[Node], str]] = {
     "extra_hosts": _whole,
     "labels": _pair_key,
     "links": _pair_key,
+    "networks/*/aliases": _pair_key,
+    "networks/*/link_local_ips": _pair_key,
     "ports": _port_key,
     "profiles": _pair_key,
     "secrets": _target_key("/run/secrets"),

@@ -29,6 +29,8 @@ def split_port(text: str) -> list[PortText]:
         raise ValueError(f"the protocol is one of {', '.join(PROTOCOLS)}")
     host, published, target = _parts(body)
     first, last = parse_range(target)
+    if not first:
+        raise ValueError("0 is no target port")
     if not published:
         return [PortText(port, "", protocol, host) for port in range(first, last + 1)]
     low, high = parse_range(published)

@@ -94,7 +94,7 @@ SERVICE: dict[str, s.Check] = {
     "pids_limit": s.integer(),
     "platform": s.text,
     "ports": s.list_of(
-        s.by_kind(number=s.integer(0, 65535), text=s.anything, mapping=s.fields(p.PORT))
+        s.by_kind(number=s.integer(1, 65535), text=s.anything, mapping=s.fields(p.PORT))
     ),
     "post_start": p.hooks,
     "pre_start": s.list_of(s.record({**p.HOOK, "image": s.text, "per_replica": s.boolean})),
@@ -131,6 +131,17 @@ SERVICE: dict[str, s.Check] = {
     "volumes_from": s.unique_texts,
     "working_dir": s.text,
 }
+
+_service = s.record(SERVICE)
+
+
+def _any_service(node: Node, path: str, report: Report) -> None:
+    """A key that says nothing leaves it to the service that this one extends."""
+    before = report.laid_over
+    report.laid_over = before or node.get("extends") is not None
+    _service(node, path, report)
+    report.laid_over = before
+
 
 _external = s.by_kind(boolean=s.anything, text=s.boolean, mapping=s.fields({"name": s.text}))
 _NETWORK = {
@@ -197,7 +208,7 @@ ROOT: dict[str, s.Check] = {
     "version": s.text,
     "name": s.text,
     "include": p.include,
-    "services": s.map_of(s.record(SERVICE), key=s.RESOURCE_NAME),
+    "services": s.map_of(_any_service, key=s.RESOURCE_NAME),
     "networks": s.map_of(s.record(_NETWORK, nothing=True), key=s.RESOURCE_NAME),
     "volumes": s.map_of(s.record(_VOLUME, nothing=True), key=s.RESOURCE_NAME),
     "secrets": s.map_of(s.record(_SECRET), key=s.RESOURCE_NAME),

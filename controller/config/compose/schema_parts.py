@@ -149,11 +149,11 @@ HEALTHCHECK = {
     "start_interval": duration,
 }
 ENDPOINT = {
-    "aliases": s.unique_texts,
+    "aliases": s.texts,
     "interface_name": s.text,
     "ipv4_address": s.text,
     "ipv6_address": s.text,
-    "link_local_ips": s.unique_texts,
+    "link_local_ips": s.texts,
     "mac_address": s.text,
     "driver_opts": options,
     "priority": s.integer(),
@@ -163,7 +163,7 @@ PORT = {
     "name": s.text,
     "mode": s.one_of("ingress", "host"),
     "host_ip": s.text,
-    "target": s.integer(0, 65535),
+    "target": s.integer(1, 65535),
     "published": s.text_or_number,
     "protocol": s.text,
     "app_protocol": s.text,

@@ -133,7 +133,9 @@ class Sources:
         folder = posixpath.dirname(path)
         inside = replace(place, folder=folder, chain=_longer(place, path, mark, "extends"))
         trees = self._read_at(mark, "extends", (path,), inside)
+        before, self._report.laid_over = self._report.laid_over, True
         tree = merge_all([self._expanded(tree, inside) for tree in trees], self._report)
+        self._report.laid_over = before
         self._report.check()
         again = Extender(self._report, lambda below, at: self._base(below, at, inside), path)
         return Base(path, again, rebase(tree, folder, inside.env))

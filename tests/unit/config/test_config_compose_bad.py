@@ -108,6 +108,17 @@ SERVICE_CASES = [
     ("env_file: [{required: true}]", "services.web.env_file[0]: the key path is missing"),
     ("hostname: ${H:?set H}", "the required variable H has no value: set H"),
     ("hostname: ${H", 'services.web.hostname: a "${" without its closing "}"'),
+    ("ports: ['80:0']", "services.web.ports: '80:0': 0 is no target port"),
+    ("ports: [0]", "services.web.ports[0]: found 0, allowed: a whole number from 1"),
+    ("links: ['b:x:y']", "depends on 'b:x:y', which does not exist"),
+    ("devices: ['/a:/b:rwm:x']", "services.web.devices: too many colons"),
+    ("develop: {watch: [{path: ., action: sync}]}", "the action sync needs a target"),
+    ("build: {additional_contexts: {c: 'service:gone'}}", "c: there is no service 'gone'"),
+    (
+        "build: {additional_contexts: {c: 'service:b'}}\n---\n  b: {image: j}",
+        "c: the service 'b' is not built here",
+    ),
+    ("user: x\n---\nsecrets: {s: {driver: x}}", "secrets.s: give exactly one of file, environment"),
     ("build: {additional_contexts: [b]}", "allowed: name=where"),
 ]
 

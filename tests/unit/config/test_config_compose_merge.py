@@ -48,6 +48,16 @@ CASES: list[tuple[str, str, str, Any]] = [
     ("environment: {A: 1, B: 2}", "environment: {A: !reset null}", "environment", {"B": "2"}),
     ("environment: {A: 1}", "environment: !override {B: 2}", "environment", {"B": "2"}),
     ("user: a", "user: !reset null", "user", None),
+    # a variable without a value is said, and takes the place of one that has a value
+    ("environment: [A=1, B=2]", "environment: [B]", "environment", {"A": "1", "B": None}),
+    ("environment: {A: 1}", "environment: {A: }", "environment", {"A": None}),
+    ("labels: {b: 2}", "labels: [b]", "labels", {"b": ""}),
+    ("build: {args: {A: 1, B: 2}}", "build: {args: [A]}", "build",
+     {"context": FOLDER, "dockerfile": "Dockerfile", "args": {"B": "2"}}),
+    ("build: {tags: [t], extra_hosts: [a=1]}", "build: {tags: [t, u], extra_hosts: [a=1]}", "build",
+     {"context": FOLDER, "dockerfile": "Dockerfile", "tags": ["t", "u"], "extra_hosts": ["a=1"]}),
+    ("networks: {default: {aliases: [x]}}", "networks: {default: {aliases: [x, y]}}", "networks",
+     {"default": {"aliases": ["x", "y"]}}),
 ]  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def test_paths_of_an_extended_file_begin_at_that_file() -> None:
         ("volumes: ['~/h:/h']", "volumes.0.source", "/home/me/h"),
         ("volumes: ['data:/h']", "volumes.0.source", "data"),
         ("volumes: [{type: bind, source: s, target: /s}]", "volumes.0.source", "/p/demo/sub/s"),
-        ("develop: {watch: [{path: w, action: sync}]}", "develop.watch.0.path", "/p/demo/sub/w"),
+        ("develop: {watch: [{path: w, action: rebuild}]}", "develop.watch.0.path", "/p/demo/sub/w"),
     ],
 )
 def test_every_kind_of_path_is_seen_from_its_own_file(key: str, of: str, path: str) -> None:
@@ -55,6 +55,29 @@ def test_every_kind_of_path_is_seen_from_its_own_file(key: str, of: str, path: s
     for step in of.split("."):
         found = found[int(step) if step.isdigit() else step]
     assert found == path
+
+
+@pytest.mark.parametrize(
+    ("base", "own", "expected"),
+    [
+        ("environment: {A: 1}", "environment: ", {"environment": {"A": "1"}}),
+        ("environment: ", "environment: {A: 1}", {"environment": {"A": "1"}}),
+        ("user: a", "user: ", {"user": "a"}),
+        ("command: a", "command: ", {"command": None}),
+    ],
+)
+def test_a_key_that_says_nothing_leaves_it_to_the_service_extended(
+    base: str, own: str, expected: dict[str, Any]
+) -> None:
+    text = f"services: {{web: {{extends: {{file: b.yaml, service: b}}, {own}}}}}"
+    found = services(text, files={"b.yaml": f"services: {{b: {{image: i, {base}}}}}"})["web"]
+    assert {key: found.get(key) for key in expected} == expected
+
+
+def test_a_key_that_says_nothing_and_has_nothing_to_take_is_refused() -> None:
+    text = "services: {web: {image: i, extends: b, ports: }, b: {image: i}}"
+    [fault] = faults_of(text)
+    assert "services.web.ports: found nothing, allowed: list" in fault
 
 
 def test_a_chain_of_extends_over_two_files() -> None:
