@@ -37,9 +37,10 @@ _CALL_TIMEOUT_S = 30
 _PING_TIMEOUT_S = 2
 _LONGER_TAIL = 50
 # docker-py keeps connections by whole URL, so that those to single containers are never used again;
-# what is kept is for the few calls that are made over and over.
+# what is kept is for the few calls that are made over and over. One each: those of a busy moment
+# would otherwise stay open as long as the hub lives.
 _KEPT_URLS = 4
-_KEPT_CONNECTIONS = 2
+_KEPT_CONNECTIONS = 1
 
 
 def checked(name: str) -> str:
