@@ -13,7 +13,7 @@ from playwright.async_api import Page, Route, expect
 from controller.model.text import Text
 from controller.model.view import Health
 from tests.e2e.pages_support import conflict, healthy, no_engine
-from tests.e2e.pages_support_browser import Stage, staged
+from tests.e2e.pages_support_browser import Stage, arrive, staged
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HOSTILE = '<img src=x onerror="window.pwned=1">"\'&</script>'
@@ -348,7 +348,7 @@ async def test_without_scripts_the_page_still_tells_everything(stage: Stage) -> 
     stage.hub.trouble()
     context = await stage.browser.new_context(java_script_enabled=False, locale="en-US")
     page = await context.new_page()
-    await page.goto(stage.hub.url + "/dashboard")
+    await arrive(page, stage.hub.url + "/dashboard")
     await expect(page.locator("h1")).to_have_text("3 services need attention")
     await expect(page.locator("body")).to_contain_text("the hub gave up")
     await expect(page.locator("body")).to_contain_text("heal7 start, stop or restart")

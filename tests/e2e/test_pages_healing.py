@@ -17,7 +17,7 @@ from controller.model.incident import Act, Ending, Entry, Evidence
 from controller.model.rehearsal import Stage as Station
 from controller.model.text import Text
 from controller.model.view import Health
-from tests.e2e.pages_support_browser import Stage, staged
+from tests.e2e.pages_support_browser import Stage, arrive, staged
 from tests.e2e.pages_support_healing import crash, probes
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -389,7 +389,7 @@ async def test_hostile_causes_and_logs_are_only_text(stage: Stage) -> None:
 async def test_without_scripts_incidents_are_read_and_filtered(stage: Stage) -> None:
     context = await stage.browser.new_context(java_script_enabled=False, locale="en-US")
     page = await context.new_page()
-    await page.goto(stage.hub.url + "/dashboard/incidents")
+    await arrive(page, stage.hub.url + "/dashboard/incidents")
     await page.locator("select[name=service]").select_option("crawling-service")
     await page.get_by_role("button", name="Show").click()
     await expect(page.locator(".incidents tbody tr")).to_have_count(1)

@@ -12,7 +12,7 @@ from playwright.async_api import expect
 
 from controller.model.log import Level, Stream
 from tests.e2e import pages_support_runs as runs
-from tests.e2e.pages_support_browser import Stage, staged
+from tests.e2e.pages_support_browser import Stage, arrive, staged
 from tests.e2e.pages_support_data import PORTS
 from tests.e2e.pages_support_logs import HOSTILE
 from tests.e2e.test_pages_layout import fits
@@ -138,7 +138,7 @@ async def test_nothing_foreign_runs(stage: Stage) -> None:
 async def test_without_scripts_it_is_a_page_like_any_other(stage: Stage) -> None:
     context = await stage.browser.new_context(java_script_enabled=False)
     page = await context.new_page()
-    await page.goto(stage.hub.url + "/dashboard/logs")
+    await arrive(page, stage.hub.url + "/dashboard/logs")
     await expect(page.locator(".entry").last).to_be_in_viewport()
     await expect(page.locator("#log-live")).to_be_hidden()
     await page.locator("[name=q]").fill("주문")
@@ -179,7 +179,7 @@ async def test_times_are_the_readers_own(stage: Stage) -> None:
     context = await stage.browser.new_context(timezone_id="Asia/Seoul")
     page = await context.new_page()
     await stage.hub.logs.say("clock-service", "what time is it", stream=Stream.ERR)
-    await page.goto(stage.hub.url + "/dashboard/logs?service=clock-service")
+    await arrive(page, stage.hub.url + "/dashboard/logs?service=clock-service")
     time = page.locator(".log-at")
     at = datetime.fromisoformat(await time.get_attribute("datetime") or "") + timedelta(hours=9)
     await expect(time).to_have_text(f"{at:%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}")

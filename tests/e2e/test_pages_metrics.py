@@ -13,7 +13,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from controller import clock
-from tests.e2e.pages_support_browser import Stage, staged
+from tests.e2e.pages_support_browser import Stage, arrive, staged
 from tests.e2e.pages_support_data import PORTS
 from tests.e2e.pages_support_healing import crash
 from tests.e2e.test_pages_layout import fits
@@ -128,7 +128,7 @@ async def test_new_figures_come_without_a_reload(stage: Stage) -> None:
 async def test_it_is_complete_without_scripts(stage: Stage) -> None:
     context = await stage.browser.new_context(java_script_enabled=False, locale="en-US")
     page = await context.new_page()
-    await page.goto(f"{stage.hub.url}/dashboard/metrics?compare=yesterday")
+    await arrive(page, f"{stage.hub.url}/dashboard/metrics?compare=yesterday")
     first = page.locator(".charts").first
     await expect(first.locator("svg.chart-still")).to_have_count(6)
     drawing = first.get_by_role("img").first

@@ -14,7 +14,7 @@ from controller.model.text import Text
 from controller.model.view import Health
 from tests.e2e import pages_support_runs as runs
 from tests.e2e.pages_support import healthy
-from tests.e2e.pages_support_browser import Stage, staged
+from tests.e2e.pages_support_browser import Stage, arrive, staged
 from tests.e2e.pages_support_data import audited
 from tests.e2e.pages_support_healing import crash, probes
 
@@ -82,7 +82,7 @@ async def test_of_hundreds_one_row_is_swapped_and_what_was_narrowed_stays_so(sta
         await page.locator("#narrow-state").select_option("warn bad")
         await expect(page.locator("#services-table tbody tr:visible")).to_have_count(2)
         # The address remembers it.
-        await page.reload()
+        await arrive(page, page.url)
         await expect(page.locator("#narrow-count")).to_have_text("2 of 300 services")
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

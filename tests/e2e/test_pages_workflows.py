@@ -13,7 +13,7 @@ from playwright.async_api import Page, expect
 from controller import clock
 from controller.model.run import Run
 from tests.e2e import pages_support_runs as runs
-from tests.e2e.pages_support_browser import Stage, staged
+from tests.e2e.pages_support_browser import Stage, arrive, staged
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 R, S = runs.R, runs.S
@@ -245,7 +245,7 @@ async def test_a_node_leads_to_its_step(stage: Stage) -> None:
 async def test_a_form_and_a_button_work_without_scripts(stage: Stage) -> None:
     context = await stage.browser.new_context(java_script_enabled=False, locale="en-US")
     page = await context.new_page()
-    await page.goto(f"{stage.hub.url}/dashboard/workflows/saju_processing")
+    await arrive(page, f"{stage.hub.url}/dashboard/workflows/saju_processing")
     assert await page.locator("meta[http-equiv=refresh]").count() == 0
     await page.get_by_label("Date and time").fill("1992-10-24T05:30")
     await page.get_by_label("Gender").select_option("male")

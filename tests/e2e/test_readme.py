@@ -34,6 +34,7 @@ from tests.e2e.e2e_support import (
     commands,
     shell,
 )
+from tests.e2e.pages_support_browser import arrive
 
 ENGLISH = (ROOT / "README.md").read_text("utf-8")
 KOREAN = (ROOT / "README.ko.md").read_text("utf-8")
@@ -154,7 +155,7 @@ def test_the_users_script_starts_the_whole_system(home: Home) -> None:
 
 async def test_the_users_dashboard_opens_in_a_browser(home: Home) -> None:
     async with browsing() as page:
-        await page.goto(USERS_DASHBOARD)
+        await arrive(page, USERS_DASHBOARD)
         await expect(page.locator("#link")).to_have_attribute("data-state", "live")
         await expect(page.locator("h1")).to_have_text("All 5 services are healthy")
         for name in PORTS:

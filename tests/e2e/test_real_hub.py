@@ -12,6 +12,7 @@ from playwright.async_api import Page, Response, expect
 
 from controller import clock
 from tests.e2e.e2e_support import HUB, PORTS, PROJECT, Home, browsing
+from tests.e2e.pages_support_browser import arrive
 
 SERVICES = f"{HUB}/dashboard/services"
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -19,7 +20,7 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 
 async def live(page: Page, address: str) -> None:
     """Open a page and wait until it hears events; what is loaded now is marked."""
-    await page.goto(address)
+    await arrive(page, address)
     await expect(page.locator("#link")).to_have_attribute("data-state", "live")
     await page.evaluate("window.loadedOnce = true")
 
@@ -128,7 +129,7 @@ async def test_the_api_is_documented_without_the_internet(home: Home) -> None:
     described = home.client.get("/openapi.json").json()["paths"]
     operations = sum(len(METHODS & set(calls)) for calls in described.values())
     async with browsing() as page:
-        await page.goto(f"{HUB}/docs")
+        await arrive(page, f"{HUB}/docs")
         await expect(page.locator(".opblock").first).to_be_visible()
         await expect(page.locator(".opblock")).to_have_count(operations)
         status = page.locator(".opblock", has_text="/orchestration/status").first
