@@ -155,9 +155,12 @@ class _Healer:
         held = self._ledger.record(name).held
         assert held is not None
         why = text(f"incident.{held.how}_outside")
-        if self._ledger.incident(name) is None:
+        incident = self._ledger.incident(name)
+        if incident is None:
             trouble = Trouble(Kind.STOPPED_OUTSIDE, Drive.DEATH, why, sight.since)
             self._ledger.begin(name, sight, trouble)
+        else:
+            self._ledger.keep(story.turned_out(incident, why, self._now))
         self._ledger.acted(name, "interrupted")
         self._ledger.tell(name, Act.HOLD, why)
         self._ledger.show(name, Health.HELD, why)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from controller.model.incident import TOUCHES, Act, Ending, Entry, Incident, Kind
 from controller.model.text import Text
@@ -11,6 +11,8 @@ from controller.recovery.scene import Sight
 from controller.recovery.trouble import Trouble
 
 _KEEP_LINES = 200
+# Measured 40 to 70 ms (controller/engine/intent.py); a loaded machine takes longer.
+_TOLD_AFTER = timedelta(seconds=2)
 
 
 def opened(
@@ -48,6 +50,16 @@ def told(incident: Incident, act: Act, cause: Text, now: datetime, outcome: str 
     if len(lines) > _KEEP_LINES:
         lines = (*lines[:20], *lines[-(_KEEP_LINES - 20) :])
     return replace(incident, timeline=lines)
+
+
+def turned_out(incident: Incident, why: Text, now: datetime) -> Incident:
+    """A death that a person made, as it turns out: the engine tells of a removal some time later.
+
+    What has been healed since, or died long before, was a fault all the same."""
+    healed = any(e.act in TOUCHES and e.outcome == "done" for e in incident.timeline)
+    if incident.kind is not Kind.CRASH or healed or now - incident.detected_at > _TOLD_AFTER:
+        return incident
+    return replace(incident, kind=Kind.STOPPED_OUTSIDE, cause=why)
 
 
 def acting(incident: Incident) -> Entry | None:

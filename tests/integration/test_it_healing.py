@@ -141,8 +141,7 @@ def test_what_a_person_removes_beside_the_hub_is_made_anew_only_when_asked_for(
     witness.container(home.project, "leaf").remove(force=True)
     eventually(lambda: hub.client.services()["leaf"]["health"] == "held")
     incident = the_open(hub, "leaf")
-    # The engine tells of the removal some time after the death, which alone looks like a fault.
-    assert incident["kind"] in ("stopped_outside", "crash")
+    assert incident["kind"] == "stopped_outside"
     assert acts(incident)[-1] == ("hold", "")
     assert home.container("leaf") not in witness.lives(home.project)
     hub.client.done("services/leaf/start")

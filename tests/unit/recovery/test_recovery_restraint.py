@@ -81,6 +81,23 @@ def test_what_was_stopped_and_then_removed_stays_held() -> None:
     assert ward.turn().orders == ()
 
 
+@pytest.mark.parametrize(("seconds", "kind"), [(0.07, Kind.STOPPED_OUTSIDE), (5, Kind.CRASH)])
+def test_a_removal_that_is_told_after_the_death_was_none_of_a_fault(
+    seconds: float, kind: Kind
+) -> None:
+    ward = Ward(ONE)
+    ward.dies("web", 137)
+    ward.turn()
+    ward.later(seconds)
+    ward.vanishes("web", **by_hand("removed"))
+    assert ward.turn().orders == ()
+    incident = ward.incident("web")
+    assert incident is not None
+    assert incident.kind is kind
+    assert (incident.cause.key == "incident.removed_outside") is (kind is Kind.STOPPED_OUTSIDE)
+    assert ward.timeline("web")[-1] == "hold"
+
+
 def test_what_was_paused_and_then_died_stays_held() -> None:
     ward = Ward(ONE)
     ward.see("web", state=State.PAUSED, verdict=Verdict(Health.HELD, text("health.paused")))
